@@ -1,0 +1,123 @@
+"""From a scenario to its cells: the product of the axes, less the exclusions, plus the extra cells.
+
+Precedence: default < table < axis < [[cell]] < --set. A cell keeps the values that set it apart just as they were written,
+because the same strings are columns of summary.csv and arguments of --only.
+"""
+
+import itertools
+import re
+from typing import Any
+
+from lab.errors import ScenarioError
+from lab.model.base import Spec
+from lab.model.problems import build
+from lab.model.scenario import TABLES, CellSpec, Scenario, Settings
+
+
+class Cell(Spec):
+    """One point of the matrix: `name` is a slug and a valid file name, `axes` the values that set it apart."""
+
+    name: str
+    axes: Settings
+    spec: CellSpec
+
+
+def expand(scenario: Scenario, only: Settings | None = None) -> list[Cell]:
+    """All cells in the order of the file; with `only`, those whose axes have these values. Raises ScenarioError."""
+    cells = [_cell(scenario, axes, name="") for axes in _product(scenario)]
+    cells += [_extra_cell(scenario, dict(row)) for row in scenario.extra_cells]
+    if not cells:
+        raise ScenarioError(f"{scenario.source}: every cell is excluded: nothing would run")
+    return _uniquely_named(_select(cells, only or {}, scenario))
+
+
+def axis_keys(cells: list[Cell]) -> list[str]:
+    """The dotted keys that any cell sets, in order of first appearance: the axis columns of summary.csv."""
+    return list(dict.fromkeys(key for cell in cells for key in cell.axes))
+
+
+def assign(document: dict[str, Any], dotted: str, value: Any, where: str) -> None:
+    """Set `a.b.c` in nested tables. A string in the way (`path = "lan"`) is the preset that it stands for."""
+    first, *rest = dotted.split(".")
+    if first not in TABLES:
+        raise ScenarioError(f"{where}: unknown key {dotted!r}: keys start with {', '.join(TABLES)}")
+    table: Any = document.get(first, {})
+    if first == "path":
+        table = {"preset": table} if isinstance(table, str) else table
+        value, rest = ({"preset": value}, rest) if not rest and isinstance(value, str) else (value, rest)
+    document[first] = _merged(table, rest, value, f"{where}: {dotted!r}")
+
+
+def _merged(table: Any, keys: list[str], value: Any, where: str) -> Any:
+    """A copy of `table` with `value` at the end of `keys`; a table as the value is laid over what is there."""
+    if not keys:
+        return {**table, **value} if isinstance(table, dict) and isinstance(value, dict) else value
+    if not isinstance(table, dict):
+        raise ScenarioError(f"{where}: {table!r} is not a table")
+    return {**table, keys[0]: _merged(table.get(keys[0], {}), keys[1:], value, where)}
+
+
+def _product(scenario: Scenario) -> list[Settings]:
+    if not scenario.matrix:
+        return [] if scenario.extra_cells else [{}]
+    points = [
+        dict(zip(scenario.matrix, values, strict=True)) for values in itertools.product(*scenario.matrix.values())
+    ]
+    for exclude in scenario.excludes:
+        if unknown := set(exclude) - set(scenario.matrix):
+            raise ScenarioError(f"{scenario.source}: [[exclude]] {unknown.pop()!r} is no axis of [matrix]")
+    return [point for point in points if not any(exclude.items() <= point.items() for exclude in scenario.excludes)]
+
+
+def _extra_cell(scenario: Scenario, row: dict[str, Any]) -> Cell:
+    name = row.pop("name", "")
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
+        raise ScenarioError(f"{scenario.source}: [[cell]] name = {name!r}: letters, digits, '-', '_' and '.' only")
+    return _cell(scenario, row, name)
+
+
+def _cell(scenario: Scenario, axes: Settings, name: str) -> Cell:
+    where = f"{scenario.source}: cell {name or slug(axes)!r}"
+    document = dict(scenario.tables)
+    for dotted, value in {**axes, **scenario.overrides}.items():
+        assign(document, dotted, value, where)
+    return Cell(name=name or slug(axes), axes=axes, spec=build(CellSpec, document, where))
+
+
+# A switch reads better by its name than as `nodelay-false`.
+_SWITCH_NAMES = {("nodelay", False): "nagle", ("nodelay", True): "nodelay", ("cork", True): "cork"}
+
+
+def slug(axes: Settings) -> str:
+    """`{"server.flush": "every", "server.nodelay": False}` → `every-nagle`."""
+    return "-".join(_word(key.rsplit(".", 1)[-1], value) for key, value in axes.items()) or "only"
+
+
+def _word(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return _SWITCH_NAMES.get((key, value), key if value else f"no-{key}")
+    text = str(value) if isinstance(value, str) else f"{key}-{value}"
+    return re.sub(r"[^\w.]+", "-", text).strip("-") or key
+
+
+def _select(cells: list[Cell], only: Settings, scenario: Scenario) -> list[Cell]:
+    for key, value in only.items():
+        known = {str(cell.axes[key]): None for cell in cells if key in cell.axes}
+        if key != "cell" and str(value) not in known:
+            there = f"it has {', '.join(known)}" if known else f"the axes are {', '.join(axis_keys(cells)) or 'none'}"
+            raise ScenarioError(f"{scenario.source}: --only {key}={value} matches no cell: {there}")
+        cells = [cell for cell in cells if str(cell.name if key == "cell" else cell.axes.get(key)) == str(value)]
+    if not cells:
+        raise ScenarioError(f"{scenario.source}: --only leaves no cell")
+    return cells
+
+
+def _uniquely_named(cells: list[Cell]) -> list[Cell]:
+    """Two cells of one name would share their files; the later one gets a number."""
+    seen: dict[str, int] = {}
+    unique = []
+    for cell in cells:
+        seen[cell.name] = seen.get(cell.name, 0) + 1
+        number = seen[cell.name]
+        unique.append(cell if number == 1 else cell.model_copy(update={"name": f"{cell.name}-{number}"}))
+    return unique

@@ -1,0 +1,125 @@
+"""A scenario file, parsed: named tables of settings, axes whose product is the matrix, extra cells and exclusions.
+
+Parsing is strict and happens before anything starts: an unknown key, a unit that is missing or a value that cannot be is
+refused with the file, the key, what was read and what is allowed. `matrix.py` turns a scenario into its cells.
+"""
+
+import tomllib
+from typing import Any
+
+from pydantic import Field
+
+from lab.errors import ScenarioError
+from lab.model.base import Spec
+from lab.model.client import ClientSpec
+from lab.model.path import PathSpec
+from lab.model.problems import build
+from lab.model.server import ServerSpec
+from lab.model.workload import WorkloadSpec
+
+Settings = dict[str, Any]
+"""Values by dotted key: `{"server.flush": "every", "path": "lan"}`."""
+
+
+class CellSpec(Spec):
+    """Everything that is set in one point of the matrix."""
+
+    workload: WorkloadSpec = WorkloadSpec()
+    server: ServerSpec = ServerSpec()
+    path: PathSpec = PathSpec()
+    client: ClientSpec = ClientSpec()
+
+
+TABLES = tuple(CellSpec.model_fields)
+
+
+class Header(Spec):
+    """The `[scenario]` table."""
+
+    name: str = Field("", description="of the run's directory; the file's name when left out", pattern=r"^[\w.-]*$")
+    description: str = Field("", description="what the scenario shows")
+    repeat: int = Field(3, ge=1, le=10_000, description="repetitions of every cell")
+    seed: int = Field(1, ge=0, description="of workloads, links and the order of the matrix")
+
+
+class Scenario(Spec):
+    """A file, checked as far as it can be without its cells. `tables` are the settings that all cells share, as written."""
+
+    source: str
+    header: Header
+    tables: dict[str, Any]
+    matrix: dict[str, list[Any]]
+    excludes: list[Settings]
+    extra_cells: list[dict[str, Any]]
+    overrides: Settings
+
+    def as_written(self) -> dict[str, Any]:
+        """A document that `read_document` turns into this scenario again: what `run.json` keeps for --resume."""
+        return {
+            "scenario": self.header.model_dump(),
+            **self.tables,
+            "matrix": self.matrix,
+            "exclude": self.excludes,
+            "cell": self.extra_cells,
+        }
+
+
+def parse_scenario(text: str, source: str, name: str, overrides: Settings | None = None) -> Scenario:
+    """Parse TOML `text`. `source` is named in errors; `name` is used when the file gives none.
+
+    `overrides` are `--set` values by dotted key; those under `scenario.` change the header. Raises ScenarioError.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{source}: not valid TOML: {error}") from error
+    return read_document(document, source, name, overrides)
+
+
+def read_document(document: dict[str, Any], source: str, name: str, overrides: Settings | None = None) -> Scenario:
+    """The same for a document that is already parsed."""
+    document, overrides = dict(document), dict(overrides or {})
+    header = {"name": name} | _table(document, "scenario", source) | _take_header(overrides)
+    scenario = Scenario(
+        source=source,
+        header=build(Header, header, f"{source}: [scenario]"),
+        tables={key: document.pop(key) for key in TABLES if key in document},
+        matrix=_matrix(_table(document, "matrix", source), source),
+        excludes=_rows(document, "exclude", source),
+        extra_cells=_rows(document, "cell", source),
+        overrides=overrides,
+    )
+    if document:
+        allowed = ", ".join(("scenario", *TABLES, "matrix", "exclude", "cell"))
+        raise ScenarioError(f"{source}: unknown table {next(iter(document))!r}: allowed here: {allowed}")
+    return scenario
+
+
+def _take_header(overrides: Settings) -> dict[str, Any]:
+    """Takes the `scenario.*` keys out of the overrides."""
+    keys = [key for key in overrides if key.startswith("scenario.")]
+    return {key.removeprefix("scenario."): overrides.pop(key) for key in keys}
+
+
+def _table(document: dict[str, Any], key: str, source: str) -> dict[str, Any]:
+    table = document.pop(key, {})
+    if not isinstance(table, dict):
+        raise ScenarioError(f"{source}: [{key}] must be a table, not {table!r}")
+    return table
+
+
+def _rows(document: dict[str, Any], key: str, source: str) -> list[dict[str, Any]]:
+    rows = document.pop(key, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ScenarioError(f"{source}: write [[{key}]] (a list of tables), not {rows!r}")
+    return rows
+
+
+def _matrix(table: dict[str, Any], source: str) -> dict[str, list[Any]]:
+    for key, values in table.items():
+        if isinstance(values, dict):
+            inner = next(iter(values), "key")
+            raise ScenarioError(f'{source}: [matrix] {key}: quote dotted keys, as in "{key}.{inner}"')
+        if not isinstance(values, list) or not values:
+            raise ScenarioError(f"{source}: [matrix] {key} = {values!r}: an axis is a list of one value or more")
+    return table

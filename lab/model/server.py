@@ -1,0 +1,70 @@
+"""The server's switches: what lies between the application's `write()` and the wire. One `ServerSpec` is one mode."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from lab.model.base import Spec
+from lab.model.units import Size, format_duration, format_size, parse_duration, parse_size
+
+
+class FlushSpec(Spec):
+    """A parsed flush policy: `kind` and, for bytes and interval, how much."""
+
+    kind: Literal["every", "bytes", "interval", "end"] = "every"
+    size_bytes: int = 0
+    interval_ns: int = 0
+
+
+# "none" is what a program gets that never flushes: the 4 KiB buffer of stdio and of Go's net/http connection writer.
+APPLICATION_BUFFER_BYTES = 4096
+
+
+def parse_flush(value: object) -> FlushSpec:
+    """`every`, `none`, `bytes:N`, `interval:T` or `end`."""
+    if isinstance(value, FlushSpec):
+        return value
+    if isinstance(value, str):
+        kind, colon, amount = value.partition(":")
+        if value in ("every", "end"):
+            return FlushSpec(kind="every" if value == "every" else "end")
+        if value == "none":
+            return FlushSpec(kind="bytes", size_bytes=APPLICATION_BUFFER_BYTES)
+        if kind == "bytes" and colon:
+            size_bytes = int(amount) if amount.isdigit() else parse_size(amount)
+            if size_bytes > 0:
+                return FlushSpec(kind="bytes", size_bytes=size_bytes)
+        if kind == "interval" and colon and (interval_ns := parse_duration(amount)) > 0:
+            return FlushSpec(kind="interval", interval_ns=interval_ns)
+    raise ValueError(f"{value!r} is no flush policy: every, none, bytes:N, interval:T (as in 'interval:100ms') or end")
+
+
+def format_flush(spec: FlushSpec) -> str:
+    """The inverse of `parse_flush` (bytes:4096 is written `none`, which is what it means)."""
+    if spec.kind == "bytes":
+        return "none" if spec.size_bytes == APPLICATION_BUFFER_BYTES else f"bytes:{format_size(spec.size_bytes)}"
+    return f"interval:{format_duration(spec.interval_ns)}" if spec.kind == "interval" else spec.kind
+
+
+Flush = Annotated[FlushSpec, BeforeValidator(parse_flush), PlainSerializer(format_flush)]
+
+
+class ServerSpec(Spec):
+    """Every switch is set on every socket and read back; nothing is left to a library's default."""
+
+    flush: Flush = Field(FlushSpec(), description="every | none (4 KiB buffer) | bytes:N | interval:T | end")
+    early_headers: bool = Field(True, description="send the response head at once; false: with the first flush")
+    nodelay: bool = Field(True, description="TCP_NODELAY; false leaves Nagle's algorithm on")
+    cork: bool = Field(False, description="TCP_CORK, held for the whole response")
+    writes_per_chunk: Literal[1, 3] = Field(1, description="3 sends frame header, body and CRLF as separate writes")
+    framing: Literal["chunked", "close"] = Field("chunked", description="transfer-coding, or the end of connection")
+    sndbuf: Size | None = Field(None, description="SO_SNDBUF (the kernel doubles it); unset: the kernel tunes it")
+    notsent_lowat: Size | None = Field(None, description="TCP_NOTSENT_LOWAT; unset: no limit")
+    congestion: str = Field("cubic", description="TCP_CONGESTION, per socket", pattern=r"^[a-z0-9_]{1,15}$")
+    keepalive: bool = Field(True, description="HTTP keep-alive; false answers Connection: close")
+
+    @model_validator(mode="after")
+    def _three_writes_need_frames(self) -> "ServerSpec":
+        if self.writes_per_chunk == 3 and self.framing == "close":
+            raise ValueError("writes_per_chunk = 3 needs framing = 'chunked': without a frame there is only a body")
+        return self
