@@ -43,10 +43,13 @@ class CapabilityError(LabError):
     exit_code = 3
 
     def __init__(self, what: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{what}: {reason}. {remedy}")
+        super().__init__(what, reason, remedy)  # all of them, so that it survives the way between processes
         self.what = what
         self.reason = reason
         self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}. {self.remedy}"
 
 
 class SocketOptionError(LabError):
@@ -65,8 +68,11 @@ class ChildFailed(MeasurementError):
     """A process of a repetition died or missed its deadline; `last_words` is the end of its stderr."""
 
     def __init__(self, message: str, last_words: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message, last_words)
         self.last_words = last_words
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class StorageError(MeasurementError):

@@ -1,0 +1,178 @@
+"""The raw client: plain sockets under Trio, one task for each stream, one `recvmsg` for each readiness.
+
+The rule: stamp first, understand later. Each read is stamped the moment `recvmsg` returns, with the kernel's own stamp of
+the newest segment beside it; only then are its bytes decoded. Knobs of the receiver (buffer, window, quick ACKs, read size and
+pace) are set explicitly and read back.
+"""
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+
+import trio
+
+from lab.clients.reader import ResponseWatcher
+from lab.trace.records import ClientRecord, Completion, StreamSeen
+from lab.clients.schedule import due_offsets_ns
+from lab.errors import ProtocolError
+from lab.linux import sockets
+from lab.model.client import ClientSpec
+from lab.model.workload import WorkloadSpec
+
+TARGET = "/v1/chat/completions"
+# The label by which the server's record of a stream is found; unlabelled streams are not recorded.
+STREAM_LABEL = "lab-stream"
+
+# asm-generic/socket.h; 64-bit time on every 64-bit Linux. Python does not name it.
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@qq")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one client process is to do."""
+
+    address: tuple[str, int]
+    spec: ClientSpec
+    workload: WorkloadSpec
+    seed: str
+    timeout_s: float
+
+
+@dataclass
+class _Run:
+    visit: Visit
+    start_ns: int
+    seen: list[StreamSeen] = field(default_factory=list)
+    sockets: dict[str, tuple[object, object]] = field(default_factory=dict)
+    connections: int = 0
+
+
+async def run(visit: Visit) -> ClientRecord:
+    """Do it. Streams that are not over after `timeout_s` end as `timeout`, with what they have."""
+    state = _Run(visit, time.monotonic_ns())
+    dues = enumerate(due_offsets_ns(visit.spec, visit.seed), start=1)
+    with trio.move_on_after(visit.timeout_s):
+        async with trio.open_nursery() as nursery:
+            for _ in range(visit.spec.streams):
+                nursery.start_soon(_work, state, dues)
+    now_ns = time.monotonic_ns()
+    for seen in state.seen:
+        if seen.completion is None:
+            seen.completion, seen.end_ns = "timeout", now_ns
+    return ClientRecord(sorted(state.seen, key=lambda seen: seen.stream), state.sockets)
+
+
+async def _work(state: _Run, dues: "enumerate[int | None]") -> None:
+    """One stream after the other: each takes the next request that nobody has taken."""
+    for number, offset_ns in dues:
+        now_ns = time.monotonic_ns()
+        due_ns = now_ns if offset_ns is None else state.start_ns + offset_ns
+        await trio.sleep(max(0, due_ns - now_ns) / 1e9)
+        seen = StreamSeen(stream=number, due_ns=due_ns)
+        state.seen.append(seen)
+        completion, seen.error = await _attempt(state, seen)
+        seen.completion, seen.end_ns = completion, time.monotonic_ns()
+
+
+async def _attempt(state: _Run, seen: StreamSeen) -> tuple[Completion, str | None]:
+    try:
+        return await _visit(state, seen), None
+    except ConnectionResetError as error:
+        return "reset", str(error)
+    except (OSError, ProtocolError) as error:
+        return "error", str(error)
+
+
+async def _visit(state: _Run, seen: StreamSeen) -> Completion:
+    """One connection, `reuse` requests on it, of which the last is the measured one."""
+    spec = state.visit.spec
+    seen.connection = state.connections = state.connections + 1
+    with socket.socket(socket.AF_INET6 if ":" in state.visit.address[0] else socket.AF_INET) as sock:
+        try:
+            await _connect(state, sock, seen)
+            for seen.request in range(1, spec.reuse):
+                await _exchange(state.visit, sock, StreamSeen(seen.stream, seen.due_ns), label=False)
+                await trio.sleep(spec.think / 1e9)
+            seen.request = spec.reuse
+            return await _exchange(state.visit, sock, seen, label=True)
+        finally:
+            trio.lowlevel.notify_closing(sock)
+
+
+async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
+    sock.setblocking(False)
+    settings = sockets.apply(sock, _options(state.visit.spec))
+    if sys.platform == "linux":
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    seen.connect_ns = time.monotonic_ns()
+    with contextlib.suppress(BlockingIOError):
+        sock.connect(state.visit.address)
+    await trio.lowlevel.wait_writable(sock)
+    seen.connected_ns = time.monotonic_ns()
+    if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        host, port = state.visit.address
+        raise OSError(code, f"connecting to {host}:{port}: {os.strerror(code)}")
+    seen.client_port, seen.server_port = sock.getsockname()[1], sock.getpeername()[1]
+    settings.setdefault(sockets.RCVBUF.name, sockets.Setting(None, sockets.get_option(sock, sockets.RCVBUF)))
+    state.sockets = {name: (setting.asked, setting.got) for name, setting in settings.items()}
+
+
+def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
+    """All before `connect`: the window scale is chosen in the SYN, from the buffer that is set by then."""
+    options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: 1}
+    if spec.rcvbuf is not None:
+        options[sockets.RCVBUF] = spec.rcvbuf
+    if sys.platform == "linux":
+        options[sockets.CONGESTION] = "cubic"  # of the request's direction; the machine's default may be anything
+        if spec.window_clamp is not None:
+            options[sockets.WINDOW_CLAMP] = spec.window_clamp
+    return options
+
+
+async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> Completion:
+    """One request and its whole response."""
+    watcher = ResponseWatcher(seen, visit.workload, time.monotonic_ns)
+    request = _request(visit.address, seen.stream if label else None)
+    seen.request_ns = time.monotonic_ns()
+    sock.send(request)  # a few hundred bytes into an empty buffer: never partial
+    while not watcher.complete:
+        data, read_ns, stamp_ns = await _read(sock, visit.spec)
+        if not data:
+            break
+        watcher.read(data, read_ns, stamp_ns)
+    return watcher.completion()
+
+
+def _request(address: tuple[str, int], label: int | None) -> bytes:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    labelled = "" if label is None else f"{STREAM_LABEL}: {label}\r\n"
+    head = f"GET {TARGET} HTTP/1.1\r\nhost: {host}:{address[1]}\r\naccept: text/event-stream\r\n{labelled}\r\n"
+    return head.encode()
+
+
+async def _read(sock: socket.socket, spec: ClientSpec) -> tuple[bytes, int, int | None]:
+    """One `recv`: data (empty at the end), when it returned, and the kernel's stamp on the monotonic clock."""
+    if spec.read_delay:
+        await trio.sleep(spec.read_delay / 1e9)
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        if spec.quickack != "default":  # the kernel changes it back as it sees fit, so before every read
+            sockets.set_option(sock, sockets.QUICKACK, int(spec.quickack == "on"))
+        with contextlib.suppress(BlockingIOError):
+            data, ancillary, _, _ = sock.recvmsg(spec.read_size, 64)
+            read_ns = time.monotonic_ns()
+            return data, read_ns, _stamp_ns(ancillary, time.time_ns() - read_ns)
+
+
+def _stamp_ns(ancillary: list[tuple[int, int, bytes]], realtime_offset_ns: int) -> int | None:
+    """The kernel stamps in CLOCK_REALTIME; the offset was sampled beside the read."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return int(seconds * 1_000_000_000 + nanoseconds - realtime_offset_ns)
+    return None

@@ -1,0 +1,77 @@
+"""One repetition, conducted: relay, server and client forked in this order, joined through the path, ended in reverse.
+
+Runs in the forge, a process with one thread and no event loop. The rule: whatever happens, every child is ended by its owner
+here, in bounded time, and a child that died is told with its last words.
+"""
+
+import contextlib
+import functools
+import random
+import time
+from collections.abc import Iterator
+
+from lab.clients.raw import Visit
+from lab.errors import LabError
+from lab.linux.child import Child, Target
+from lab.path.base import Path, PathRecord
+from lab.path.choose import choose
+from lab.run import roles
+from lab.run.repetition import Clocks, Evidence, Repetition, deadline_s
+
+# Forking and setting up namespaces takes tens of milliseconds; a machine that needs longer than this is stuck.
+_START_S = 10.0
+# What a child may take to hand over its record after it was told to stop.
+_STOP_S = 20.0
+
+
+def conduct(repetition: Repetition) -> Evidence:
+    """Run it. Raises ChildFailed (with last words), CapabilityError, or another LabError; leaves no process behind."""
+    spec = repetition.cell.spec
+    with contextlib.ExitStack() as stack:
+        path = choose(spec.path, _link_seed(repetition.seed)).path
+        stack.callback(path.close)
+        relay = _start_relay(stack, path)
+        beside = [relay] if relay else []
+        server = _fork(stack, "server", functools.partial(roles.server, spec=spec, seed=repetition.seed, path=path))
+        port = server.receive(_START_S, beside).payload["port"]
+        time_limit_s = deadline_s(spec, repetition.seed)
+        visit = Visit((path.server_address, port), spec.client, spec.workload, repetition.seed, time_limit_s)
+        before = read_clocks()
+        client = _fork(stack, "client", functools.partial(roles.client, visit=visit, path=path))
+        seen = client.result(time_limit_s + _STOP_S, [*beside, server])
+        after = read_clocks()
+        said = _stopped(server)
+        log: PathRecord | None = _stopped(relay) if relay else None
+        return Evidence(said.said, seen, log, before, after, said.max_slack_ns)
+
+
+def read_clocks() -> Clocks:
+    """All three, read together."""
+    return Clocks(
+        time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+        time.clock_gettime_ns(time.CLOCK_REALTIME),
+        time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+    )
+
+
+def _link_seed(seed: str) -> int:
+    return random.Random(f"{seed}/link").getrandbits(63)
+
+
+def _start_relay(stack: contextlib.ExitStack, path: Path) -> Child | None:
+    if path.relay is None:
+        return None
+    relay = _fork(stack, "relay", path.relay)
+    path.attach(relay.receive(_START_S).fds)
+    return relay
+
+
+def _fork(stack: contextlib.ExitStack, name: str, target: Target) -> Child:
+    child = Child(name, target)
+    stack.callback(child.close)
+    return child
+
+
+def _stopped(child: Child):
+    child.stop()
+    return child.result(_STOP_S)

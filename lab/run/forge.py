@@ -1,0 +1,136 @@
+"""The forge: a warm process of one thread that forks every repetition's processes, so that a fork is safe and cheap.
+
+Importing the lab takes most of a second; forking a process that has imported it takes milliseconds. The runner itself cannot
+fork: its libraries start threads. So it starts this module as a program and asks it, one question at a time, over a socket.
+The kernel kills the forge with the runner and the forge's children with the forge, whatever ends the runner.
+"""
+
+import gc
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+from lab.errors import CapabilityError, LabError, MeasurementError
+from lab.model.path import PathSpec
+from lab.run.repetition import Evidence, Repetition
+
+_LENGTH = struct.Struct("!Q")
+# Not `-m`: the module must keep its name, because what it sends is pickled by name.
+_PROGRAM = "import sys; from lab.run.forge import main; main(*map(int, sys.argv[1:]))"
+
+
+class Resolution(NamedTuple):
+    """How a path would be applied here: a backend and why, or None and what is missing."""
+
+    backend: str | None
+    reason: str
+    remedy: str = ""
+
+
+class Forge:
+    """The runner's end."""
+
+    def __init__(self) -> None:
+        self._sock, theirs = socket.socketpair()
+        command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid())]
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        theirs.close()
+
+    def resolve(self, path: PathSpec) -> Resolution:
+        """Which backend this machine would apply `path` with."""
+        answer = self._ask(path)
+        assert isinstance(answer, Resolution)
+        return answer
+
+    def conduct(self, repetition: Repetition) -> Evidence:
+        """Run one repetition. Raises the LabError that ended it."""
+        answer = self._ask(repetition)
+        if isinstance(answer, LabError):
+            raise answer
+        assert isinstance(answer, Evidence)
+        return answer
+
+    def close(self) -> None:
+        """End it and, with it, whatever still runs."""
+        self._sock.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _ask(self, question: object) -> object:
+        try:
+            _send(self._sock, question)
+            return _receive(self._sock)
+        except (EOFError, OSError) as error:
+            code = self._process.wait()
+            raise MeasurementError(
+                f"the process that forks the repetitions ended (exit code {code}): run again with --resume"
+            ) from error
+
+
+def _send(sock: socket.socket, message: object) -> None:
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _receive(sock: socket.socket) -> Any:
+    (length,) = _LENGTH.unpack(_receive_exactly(sock, _LENGTH.size))
+    return pickle.loads(_receive_exactly(sock, length))
+
+
+def _receive_exactly(sock: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = sock.recv(min(length - len(data), 1 << 20))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
+
+
+def main(fd: int, runner: int) -> None:
+    """Answer until the runner hangs up."""
+    from lab.linux.child import die_with_parent
+
+    die_with_parent()
+    if os.getppid() != runner:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides what it means
+    sock = socket.socket(fileno=fd)
+    sock.set_inheritable(False)
+    _warm()
+    while True:
+        try:
+            question = _receive(sock)
+        except EOFError:
+            return
+        _send(sock, _answer(question))
+
+
+def _warm() -> None:
+    """Import what the children need, and keep the collector away from it: a frozen heap is not copied by a collection."""
+    import lab.run.conductor  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+def _answer(question: object) -> object:
+    from lab.path.choose import choose
+    from lab.run.conductor import conduct
+
+    try:
+        if isinstance(question, PathSpec):
+            choice = choose(question, seed=0)
+            return Resolution(choice.path.backend, choice.reason)
+        assert isinstance(question, Repetition)
+        return conduct(question)
+    except CapabilityError as error:
+        return error if isinstance(question, Repetition) else Resolution(None, error.reason, error.remedy)
+    except LabError as error:
+        return error
+

@@ -1,0 +1,70 @@
+"""One repetition as a plan and as what came of it, in the form in which it travels between the lab's own processes."""
+
+import math
+from dataclasses import dataclass
+
+from lab.model.matrix import Cell
+from lab.model.plan import plan_chunks
+from lab.model.scenario import CellSpec
+from lab.model.units import NS_PER_S
+from lab.path.base import PathRecord
+from lab.trace.records import ClientRecord, StreamSaid
+
+# What start, handshake, retransmission and a busy machine may add to a repetition before it counts as stuck.
+_GRACE_S = 15.0
+# Bytes of a chunk's frame beside its text: OpenAI's JSON is the largest.
+_FRAME_BYTES = 300
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """What is to be run. `slot` is the planned place, `rep` the attempt's own number; `seed` follows the slot."""
+
+    cell: Cell
+    rep: int
+    slot: int
+    seed: str
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The machine's clocks at one instant, ns: two differences tell a step or a suspension."""
+
+    monotonic_ns: int
+    realtime_ns: int
+    boottime_ns: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What came back from one repetition, before it is joined."""
+
+    said: list[StreamSaid]
+    seen: ClientRecord
+    path: PathRecord | None
+    before: Clocks
+    after: Clocks
+    max_slack_ns: int
+
+
+def streaming_s(spec: CellSpec, seed: str) -> float:
+    """How long the cell streams when nothing holds it up: what progress and deadlines count on."""
+    chunks = plan_chunks(spec.workload, f"{seed}/1")
+    response_s = chunks[-1].due_offset_ns / NS_PER_S + 2 * spec.path.rtt_ns / NS_PER_S
+    visit_s = spec.client.reuse * (response_s + spec.client.think / NS_PER_S)
+    rounds = math.ceil(spec.client.request_count / spec.client.streams)
+    arrivals = spec.client.arrivals
+    spread_s = spec.client.request_count * arrivals.spacing_ns / NS_PER_S
+    if arrivals.rate_per_s:
+        spread_s = spec.client.request_count / arrivals.rate_per_s
+    return max(rounds * visit_s, spread_s + visit_s)
+
+
+def deadline_s(spec: CellSpec, seed: str) -> float:
+    """How long the client may take in all: generous, because a slow cell is a result and only a stuck one is not."""
+    plan_s = streaming_s(spec, seed)
+    chunk_bytes = (spec.workload.size or 16) + _FRAME_BYTES
+    total_bytes = spec.client.request_count * spec.client.reuse * spec.workload.chunks * chunk_bytes
+    drain_s = 8 * total_bytes / spec.path.down.rate if spec.path.down.rate else 0.0
+    reading_s = spec.client.reuse * spec.workload.chunks * spec.client.read_delay / NS_PER_S
+    return 2 * (plan_s + drain_s + reading_s) + 20 * spec.path.rtt_ns / NS_PER_S + _GRACE_S

@@ -1,0 +1,117 @@
+"""A request's wishes: query parameters and an OpenAI body, laid over the server's own settings.
+
+The keys are those of `[workload]` and `[server]`; values are written as in a scenario. Everything else is refused by name.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.errors import ScenarioError
+from lab.model.problems import Model, build
+from lab.model.server import ServerSpec
+from lab.model.values import parse_value
+from lab.model.workload import WorkloadSpec
+from lab.server import limits
+from lab.server.replies import BadRequest
+
+_WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields)
+_SERVER_KEYS = frozenset(ServerSpec.model_fields)
+# What the profile fills in must be filled in again when the query names another profile.
+_PROFILE_KEYS = ("chunks", "interval", "size")
+
+
+class StreamOptions(BaseModel):
+    """OpenAI's `stream_options`."""
+
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """The parts of an OpenAI chat request that this server honours; the others are accepted and ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field("", max_length=256)
+    messages: list[Any] = Field(default_factory=list)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+
+    @property
+    def token_limit(self) -> int | None:
+        """OpenAI renamed the field; both are in use."""
+        return self.max_completion_tokens or self.max_tokens
+
+
+def parse_chat_body(body: bytes) -> ChatRequest:
+    """The JSON body of a POST; an empty one asks for the defaults. Raises BadRequest."""
+    if not body:
+        return ChatRequest(stream=True)
+    try:
+        return ChatRequest.model_validate(json.loads(body))
+    except (ValueError, RecursionError) as error:
+        detail = error.errors()[0] if isinstance(error, ValidationError) else None
+        why = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else f"the body is not JSON: {error}"
+        raise BadRequest(why) from error
+
+
+class Wishes(BaseModel):
+    """A query string, sorted by what it is about."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workload: dict[str, Any]
+    server: dict[str, Any]
+    chat: dict[str, Any]
+
+
+def parse_query(query: str, chat_keys: Iterable[str] = ()) -> Wishes:
+    """Sort the parameters; `chat_keys` are those that the route takes beside settings. Raises BadRequest."""
+    wishes: dict[str, dict[str, Any]] = {"workload": {}, "server": {}, "chat": {}}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=100)
+    except ValueError as error:
+        raise BadRequest(f"the query string cannot be read: {error}") from error
+    for key, text in pairs:
+        first, dot, rest = key.partition(".")
+        table = "chat" if key in chat_keys else "workload" if first in _WORKLOAD_KEYS else "server"
+        if table == "server" and key not in _SERVER_KEYS:
+            allowed = ", ".join(sorted(_WORKLOAD_KEYS | _SERVER_KEYS | set(chat_keys)))
+            raise BadRequest(f"unknown parameter {key!r}: this route knows {allowed}")
+        target = wishes[table].setdefault(first, {}) if dot else wishes[table]
+        target[rest if dot else key] = parse_value(text)
+    return Wishes(workload=wishes["workload"], server=wishes["server"], chat=wishes["chat"])
+
+
+def resolve_workload(default: WorkloadSpec, wishes: dict[str, Any]) -> WorkloadSpec:
+    """The default with the wishes over it, bounded in size. Raises BadRequest."""
+    if not wishes:
+        return default
+    base = default.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if wishes.get("profile", default.profile) != default.profile:
+        base = {key: value for key, value in base.items() if key not in _PROFILE_KEYS}
+    spec = _resolve(WorkloadSpec, base, wishes)
+    text_bytes = spec.chunks * (spec.size or 1)
+    if spec.chunks > limits.CHUNKS_PER_RESPONSE or text_bytes > limits.RESPONSE_TEXT_BYTES:
+        raise BadRequest(
+            f"{spec.chunks} chunks of {spec.size or 'a few'} bytes are more than one response may hold: "
+            f"at most {limits.CHUNKS_PER_RESPONSE} chunks and {limits.RESPONSE_TEXT_BYTES} bytes of text"
+        )
+    return spec
+
+
+def resolve_server(default: ServerSpec, wishes: dict[str, Any]) -> ServerSpec:
+    """The default with the wishes over it. Raises BadRequest."""
+    return _resolve(ServerSpec, default.model_dump(mode="json", exclude_none=True), wishes) if wishes else default
+
+
+def _resolve(model: type[Model], base: dict[str, Any], wishes: dict[str, Any]) -> Model:
+    try:
+        return build(model, base | wishes, "query")
+    except ScenarioError as error:
+        raise BadRequest(str(error)) from error

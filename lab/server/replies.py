@@ -1,0 +1,45 @@
+"""Answers that are not streams: JSON documents, errors in OpenAI's shape, the empty answers of CORS and EventSource."""
+
+import json
+from dataclasses import dataclass, field
+
+# Pages of other origins may read streams; nothing here is secret and no cookie is ever set.
+CORS_HEADERS = [("access-control-allow-origin", "*")]
+PREFLIGHT_HEADERS = [
+    *CORS_HEADERS,
+    ("access-control-allow-methods", "GET, POST, OPTIONS"),
+    ("access-control-allow-headers", "*"),
+    ("access-control-max-age", "86400"),
+]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A complete answer."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    close: bool = False
+
+
+class BadRequest(Exception):
+    """The request cannot be served; becomes a JSON answer with this status. Not raised for a failing connection."""
+
+    def __init__(self, message: str, status: int = 400, headers: list[tuple[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or []
+
+    def reply(self, *, close: bool) -> Reply:
+        """The answer, in the shape that OpenAI's clients show to their users."""
+        error = {"message": str(self), "type": "invalid_request_error", "param": None, "code": self.status}
+        return json_reply({"error": error}, self.status, self.headers, close=close)
+
+
+def json_reply(
+    document: object, status: int = 200, headers: list[tuple[str, str]] | None = None, *, close: bool = False
+) -> Reply:
+    """A JSON answer."""
+    body = json.dumps(document).encode() + b"\n"
+    return Reply(status, body, [("content-type", "application/json"), *CORS_HEADERS, *(headers or [])], close)
