@@ -1,0 +1,1 @@
+"""A network that really is there: what applies a path's emulation, what this machine can apply, and which to take."""

@@ -1,0 +1,74 @@
+"""What the composition adds: the order of its stages, one wake-up per packet, and what is still held at the end."""
+
+import pytest
+
+from lab.link.link import Link
+from lab.link.packet import LISTED, LOST, NULL, QUEUE_FULL, Packet
+from lab.model.path import LinkSpec
+from tests.link.packets import packet
+
+MS = 1_000_000
+
+
+def _link(dropped: list[Packet], spec: dict[str, object], seed: str = "1") -> Link:
+    return Link(LinkSpec.model_validate(spec), seed, dropped.append)
+
+
+def test_a_packet_waits_travels_and_both_are_told_apart() -> None:
+    link = _link([], {"delay": "20ms", "rate": "12Mbit/s"})
+    for index in (1, 2):
+        link.put(packet(index=index), 0)
+    assert link.take(21 * MS - 1) is None
+    for waited_ns in (1 * MS, 2 * MS):
+        out = link.take(waited_ns + 20 * MS)
+        assert out is not None
+        assert (out.t_queue_out_ns, out.t_due_ns) == (waited_ns, waited_ns + 20 * MS)
+
+
+def test_what_is_lost_takes_no_place_in_the_queue() -> None:
+    dropped: list[Packet] = []
+    link = _link(dropped, {"loss": {"model": "drop-list", "packets": [2]}, "rate": "12Mbit/s", "queue": "1p"})
+    for index in (1, 2, 3, 4):
+        link.put(packet(index=index), 0)
+    assert link.take(1 * MS) is not None
+    assert [(each.index, each.verdict) for each in dropped] == [(2, LISTED), (4, QUEUE_FULL)]
+
+
+@pytest.mark.parametrize("spec", [{"delay": "20ms"}, {"delay": "20ms", "rate": "12Mbit/s"}, {"rate": "12Mbit/s"}])
+def test_a_lone_packet_needs_one_wake_up(spec: dict[str, object]) -> None:
+    link = _link([], spec)
+    link.put(packet(), 0)
+    assert link.take(0) is None
+    deadline_ns = link.deadline()
+    assert deadline_ns is not None
+    assert link.take(deadline_ns - 1) is None
+    assert link.take(deadline_ns) is not None
+
+
+def test_held_packets_know_only_the_times_they_have_reached() -> None:
+    link = _link([], {"delay": "20ms", "rate": "12Mbit/s"})
+    for index in (1, 2, 3):
+        link.put(packet(index=index), 0)
+    held = [(each.index, each.t_queue_out_ns, each.t_due_ns) for each in link.held(2 * MS)]
+    assert held == [(1, 1 * MS, 21 * MS), (2, 2 * MS, 22 * MS), (3, NULL, NULL)]
+
+
+def test_queue_as_a_time_is_that_time_at_the_rate() -> None:
+    dropped: list[Packet] = []
+    link = _link(
+        dropped, {"rate": "12Mbit/s", "queue": "5ms"}
+    )  # 7500 bytes: five full packets behind the one in service
+    for index in range(1, 9):
+        link.put(packet(index=index), 0)
+    assert [each.index for each in dropped] == [7, 8]
+
+
+def test_directions_lose_different_packets() -> None:
+    up: list[Packet] = []
+    down: list[Packet] = []
+    for seed, dropped in (("1/up", up), ("1/down", down)):
+        link = _link(dropped, {"loss": "50%"}, seed)
+        for index in range(100):
+            link.put(packet(index=index), 0)
+    assert {each.verdict for each in up + down} == {LOST}
+    assert [each.index for each in up] != [each.index for each in down]

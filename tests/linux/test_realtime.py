@@ -1,0 +1,36 @@
+"""Wishes for being on time: granted or not, they answer truly and never raise."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab.linux.child import Child, Control
+from lab.linux.realtime import lock_memory, take_realtime_priority
+from lab.linux.unprivileged import become_ordinary_user
+
+
+def _wish(_control: Control) -> tuple[bool, int, bool, int]:
+    realtime, locked = take_realtime_priority(), lock_memory()
+    status = Path("/proc/self/status").read_text()
+    locked_kb = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmLck:")))
+    return realtime, os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, locked, locked_kb
+
+
+def _wish_as_ordinary_user(control: Control) -> tuple[bool, int, bool, int]:
+    become_ordinary_user()
+    return _wish(control)
+
+
+@pytest.mark.parametrize(
+    "target", [_wish, pytest.param(_wish_as_ordinary_user, marks=pytest.mark.needs("rootless"), id="ordinary user")]
+)
+def test_the_answer_is_what_the_kernel_says(target: object) -> None:
+    assert callable(target)
+    child = Child("wisher", target)
+    try:
+        realtime, scheduler, locked, locked_kb = child.result(10)
+    finally:
+        child.close()
+    assert realtime == (scheduler == os.SCHED_FIFO)
+    assert locked == (locked_kb > 0)
