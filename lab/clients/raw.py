@@ -1,8 +1,8 @@
 """The raw client: plain sockets under Trio, one task for each stream, one `recvmsg` for each readiness.
 
 The rule: stamp first, understand later. Each read is stamped the moment `recvmsg` returns, with the kernel's own stamp of
-the newest segment beside it; only then are its bytes decoded. Knobs of the receiver (buffer, window, quick ACKs, read size and
-pace) are set explicitly and read back.
+the newest segment beside it; only then are its bytes decoded. Knobs of the receiver (buffer, window, quick ACKs, read size
+and pace) are set explicitly and read back.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 import trio
 
 from lab.clients.reader import ResponseWatcher
-from lab.trace.records import ClientRecord, Completion, StreamSeen
 from lab.clients.schedule import due_offsets_ns
 from lab.errors import ProtocolError
 from lab.linux import sockets
 from lab.model.client import ClientSpec
 from lab.model.workload import WorkloadSpec
+from lab.trace.records import ClientRecord, Completion, StreamSeen
 
 TARGET = "/v1/chat/completions"
 # The label by which the server's record of a stream is found; unlabelled streams are not recorded.

@@ -6,8 +6,8 @@ one read completes share one arrival: the gaps between them are zero, as they ar
 
 from collections.abc import Callable
 
-from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
 from lab.model.workload import WorkloadSpec
+from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
 from lab.wire.openai import FrameKind, read_frame
 from lab.wire.response import Ending
 from lab.wire.sse import Event

@@ -8,10 +8,9 @@ import contextlib
 import functools
 import random
 import time
-from collections.abc import Iterator
+from typing import Any
 
 from lab.clients.raw import Visit
-from lab.errors import LabError
 from lab.linux.child import Child, Target
 from lab.path.base import Path, PathRecord
 from lab.path.choose import choose
@@ -72,6 +71,6 @@ def _fork(stack: contextlib.ExitStack, name: str, target: Target) -> Child:
     return child
 
 
-def _stopped(child: Child):
+def _stopped(child: Child) -> Any:
     child.stop()
     return child.result(_STOP_S)

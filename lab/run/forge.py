@@ -133,4 +133,3 @@ def _answer(question: object) -> object:
         return error if isinstance(question, Repetition) else Resolution(None, error.reason, error.remedy)
     except LabError as error:
         return error
-

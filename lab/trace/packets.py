@@ -94,4 +94,5 @@ def _unwrapped(relative: Ints) -> Ints:
     """Sequence numbers past 4 GiB: a step back by more than half the space is a step forward (RFC 9293 §3.4)."""
     steps = np.diff(relative, prepend=relative[:1])
     wraps = np.where(steps < -_SEQUENCE_SPACE // 2, 1, np.where(steps > _SEQUENCE_SPACE // 2, -1, 0))
-    return relative + np.cumsum(wraps) * _SEQUENCE_SPACE
+    unwrapped: Ints = relative + np.cumsum(wraps) * _SEQUENCE_SPACE
+    return unwrapped

@@ -1,0 +1,38 @@
+"""The lab's own lateness: how far its server, its client and its emulator were from what they should have done.
+
+The rule: these are the error bars of every other figure. Each is an array in ms, one entry per chunk or packet, with NaN
+where it could not be measured.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lab.analysis.arrays import NS_PER_MS, Floats, known_integers, spans_ms
+from lab.analysis.received import Received
+
+
+def emit_lag_ms(chunks: pa.Table) -> Floats:
+    """Return emit − due of every chunk, received or not."""
+    return spans_ms(chunks, "due_ns", "emit_ns")
+
+
+def read_lag_ms(chunks: Received) -> Floats:
+    """Return how long each received chunk lay readable in the client's kernel before the client read it.
+
+    Readable means that no earlier byte was missing: TCP hands out bytes in order (RFC 9293 section 3.10.7.4), so a chunk
+    behind a lost segment waits for that one, and that wait is the path's, not the client's.
+    """
+    read_ns, read_known = known_integers(chunks.table, "read_ns")
+    recv_ns, recv_known = known_integers(chunks.table, "recv_ns")
+    lag_ms = np.full(read_ns.size, np.nan)
+    for place in chunks.streams():
+        readable_ns = np.maximum.accumulate(recv_ns[place])
+        lag_ms[place] = (read_ns[place] - readable_ns) / NS_PER_MS
+    return np.where(read_known & recv_known, lag_ms, np.nan)
+
+
+def path_error_ms(path: pa.Table) -> Floats:
+    """Return the distance of every forwarded packet from the instant at which the emulated path should have let it go."""
+    sent = path.filter(pc.equal(path.column("verdict"), "sent"))
+    return np.abs(spans_ms(sent, "t_due_ns", "t_out_ns"))

@@ -1,0 +1,136 @@
+"""The commands: parse, call, print. No logic stands here, and nothing heavy is imported before it is needed."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lab.errors import UsageError
+from lab.model.values import parse_assignments
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="typewriter-lab", prog_name="lab")
+def app() -> None:
+    """A laboratory for token streams: which layer held which letter, and for how long.
+
+    \b
+    lab run                      the default matrix: flush × Nagle × path, with charts and a report
+    lab run nagle --repeat 5     another shipped scenario; or give a TOML file
+    lab list                     scenarios, presets and every scenario key
+    lab doctor                   what this machine can do, and the remedy for what it cannot
+
+    Exit codes: 0 fine · 2 wrong usage or bad input · 3 not a measurement (invalid, failed, or
+    skipped where it had to run) · 70 a fault of the lab itself · 130 interrupted.
+    """
+
+
+def _settings(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
+    try:
+        return parse_assignments(pairs)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+@app.command()
+@click.argument("scenario", default="typewriter")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key in every cell.")
+@click.option("--only", multiple=True, metavar="KEY=VALUE", help="Run only the cells with this axis value (or cell=NAME).")
+@click.option("--repeat", type=click.IntRange(1, 10_000), help="Repetitions of every cell.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of workloads, losses, jitter and order.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where runs go.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with a run that was interrupted.")
+@click.option("--dry-run", is_flag=True, help="Check the scenario and list its cells; run nothing.")
+def run(
+    scenario: str,
+    sets: tuple[str, ...],
+    only: tuple[str, ...],
+    repeat: int | None,
+    seed: int | None,
+    out: Path,
+    resume: Path | None,
+    dry_run: bool,
+) -> int:
+    """Run a matrix and report on it: a shipped SCENARIO by name, or a TOML file.
+
+    Every cell is run several times, interleaved in a seeded order. The last line printed is the run's directory, with
+    report.html, charts/, summary.csv and the Parquet tables in it. What this machine cannot apply is skipped by name.
+    """
+    from lab import session
+
+    if resume is not None:
+        _refuse_with_resume(sets, only, repeat, seed)
+        return session.resume(resume)
+    header = {"scenario.repeat": repeat, "scenario.seed": seed}
+    overrides = _settings(sets, "--set") | {key: value for key, value in header.items() if value is not None}
+    plan = session.plan(scenario, overrides, _settings(only, "--only"))
+    return session.describe(plan) if dry_run else session.start(plan, out)
+
+
+def _refuse_with_resume(sets: tuple[str, ...], only: tuple[str, ...], repeat: int | None, seed: int | None) -> None:
+    if sets or only or repeat is not None or seed is not None:
+        raise UsageError("--resume goes on with a run as it was begun: leave --set, --only, --repeat and --seed out")
+
+
+@app.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path), default=Path("results/latest"))
+def report(run: Path) -> int:
+    """Charts, report.html and the summary tables of RUN again, from its stored trace (default: results/latest)."""
+    from lab import session
+
+    return session.report(run)
+
+
+@app.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Default for a key of [workload] or [server].")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the texts and intervals.")
+def serve(host: str, port: int, sets: tuple[str, ...], seed: int) -> int:
+    """The SSE server alone. Query parameters are the keys of [workload] and [server].
+
+    \b
+    curl -N 'http://127.0.0.1:8000/v1/chat/completions?format=plain'
+    curl -N 'http://127.0.0.1:8000/v1/chat/completions?profile=ticker&chunks=250&interval=20ms&flush=none'
+    curl -N 'http://127.0.0.1:8000/events?nodelay=false'
+
+    POST /v1/chat/completions takes an OpenAI request ("stream": false gives one JSON answer). GET /events is for
+    EventSource, GET /healthz for probes. SIGTERM lets running streams end; Ctrl-C does not wait.
+    """
+    from lab.server.alone import serve_alone
+
+    serve_alone(host, port, _settings(sets, "--set"), seed)
+    return 0
+
+
+@app.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor(as_json: bool) -> int:
+    """What this machine can do, each thing tried out; for what is missing, the reason and the remedy."""
+    from lab.doctor import examine
+    from lab.run.outcome import MEASURED, NOT_A_MEASUREMENT, require_all
+
+    found = examine()
+    if as_json:
+        print(json.dumps([asdict(capability) for capability in found], indent=1))
+    else:
+        for capability in found:
+            print(f"{'yes' if capability.works else 'NO ':<4}{capability.name:<18}{capability.meaning}")
+            if not capability.works:
+                print(f"{'':<22}{capability.reason}\n{'':<22}{capability.remedy}")
+    missing = any(not capability.works for capability in found)
+    return NOT_A_MEASUREMENT if missing and require_all() else MEASURED
+
+
+@app.command(name="list")
+def list_all() -> int:
+    """Scenarios, presets, workloads, and every scenario key with its default."""
+    from lab.listing import lines
+
+    for line in lines():
+        print(line)
+    return 0

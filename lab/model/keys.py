@@ -1,0 +1,51 @@
+"""Every scenario key with its default and meaning, read off the models: what `lab list` prints is what is accepted."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from lab.model.client import ClientSpec
+from lab.model.path import LinkSpec, PathSpec
+from lab.model.scenario import Header
+from lab.model.server import ServerSpec
+from lab.model.workload import Pause, WorkloadSpec
+
+
+class Key(NamedTuple):
+    """One key: where it stands, what it is when left out ("" when there is no such value), what it means."""
+
+    dotted: str
+    default: str
+    meaning: str
+
+
+def documented_keys() -> Iterator[Key]:
+    """All keys, table by table, in the order of the models."""
+    yield from _keys("scenario", Header())
+    yield from _keys("workload", WorkloadSpec(), skip=("pause",))
+    yield from _keys("workload.pause", None, Pause)
+    yield from _keys("server", ServerSpec())
+    yield from _keys("path", PathSpec(), skip=("up", "down"))
+    yield from _keys("path", LinkSpec(), note=" (one direction: path.up.…, path.down.…)")
+    yield from _keys("client", ClientSpec())
+
+
+def _keys(
+    table: str,
+    example: BaseModel | None,
+    model: type[BaseModel] | None = None,
+    skip: tuple[str, ...] = (),
+    note: str = "",
+) -> Iterator[Key]:
+    model = model or type(example)
+    defaults = example.model_dump(mode="json") if example is not None else {}
+    for name, field in model.model_fields.items():
+        if name not in skip:
+            yield Key(f"{table}.{field.alias or name}", _said(defaults.get(name)), f"{field.description}{note}")
+
+
+def _said(value: object) -> str:
+    if value is None or value == "":
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

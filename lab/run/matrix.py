@@ -1,0 +1,142 @@
+"""The matrix: every cell's repetitions in their order, each joined, judged and stored before the next begins.
+
+The rule: after every repetition the run on disk is complete as far as it goes. An interruption or a failure keeps what is
+finished; a process that died costs its own repetition and nothing else.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.analysis.metrics import Records
+from lab.analysis.validity import Circumstances, Judgement, judge
+from lab.errors import LabError, StorageError
+from lab.model.matrix import Cell
+from lab.model.path import PathSpec
+from lab.run import runs
+from lab.run.forge import Forge, Resolution
+from lab.run.progress import Watcher
+from lab.run.repetition import Evidence, Repetition, streaming_s
+from lab.run.schedule import Schedule, Slot
+from lab.trace.join import Joined, PathLog, join
+from lab.trace.run_info import RepetitionInfo, SocketOption
+from lab.trace.schema import empty
+from lab.trace.store import Run, write_repetition
+
+# What a repetition takes beside its streaming: forks, namespaces, join, files. Only for the estimate of the time left.
+_OVERHEAD_S = 0.4
+# NTP slews a clock by up to 500 ppm; a stamp may be off by so much before it counts as a jump.
+_CLOCK_JUMP_NS = 1_000_000
+
+
+def resolve_paths(forge: Forge, cells: Iterable[Cell]) -> dict[str, Resolution]:
+    """By cell name, how its path would be applied here. Asks the machine once for each kind of path."""
+    known: dict[PathSpec, Resolution] = {}
+    resolutions = {}
+    for cell in cells:
+        if cell.spec.path not in known:
+            known[cell.spec.path] = forge.resolve(cell.spec.path)
+        resolutions[cell.name] = known[cell.spec.path]
+    return resolutions
+
+
+def execute(run: Run, forge: Forge, watcher: Watcher) -> None:
+    """Run what is still to be run, saving after each repetition. Raises StorageError when the disk refuses."""
+    cells = runs.cells_of(run)
+    schedule = Schedule(cells, run.info.repeat, run.info.seed, runs.past_attempts(run))
+    lengths_s = {cell.name: streaming_s(cell.spec, str(run.info.seed)) + _OVERHEAD_S for cell in cells}
+    for done, slot in enumerate(schedule):
+        left_s = sum(lengths_s[each.cell.name] for each in (slot, *schedule.waiting()))
+        watcher.started(slot.cell.name, done, done + 1 + len(schedule), left_s)
+        entry = _repetition(run, forge, slot)
+        run.info.repetitions.append(entry)
+        runs.save(run)
+        again = not entry.valid and entry.error is None and schedule.retry(slot)
+        watcher.ended(slot.cell.name, entry.rep, done + 1, done + 1 + len(schedule), _verdict(entry, again))
+    run.info.finished = True
+    runs.save(run)
+
+
+def _verdict(entry: RepetitionInfo, again: bool) -> str:
+    if entry.error is not None:
+        return f"failed: {entry.error}"
+    if entry.valid:
+        return "ok"
+    return f"invalid: {'; '.join(entry.reasons)}" + (" (it will be run again)" if again else "")
+
+
+def _repetition(run: Run, forge: Forge, slot: Slot) -> RepetitionInfo:
+    rep = run.info.next_rep(slot.cell.name)
+    repetition = Repetition(slot.cell, rep, slot.slot, f"{run.info.seed}/{slot.slot}")
+    try:
+        evidence = forge.conduct(repetition)
+    except StorageError:
+        raise
+    except LabError as error:
+        last_words = getattr(error, "last_words", "")
+        message = str(error) if not last_words or last_words in str(error) else f"{error}\n{last_words}"
+        return RepetitionInfo(
+            cell=slot.cell.name, rep=rep, slot=slot.slot, valid=False, started_ns=0, finished_ns=0, error=message
+        )
+    return _store(run.path, repetition, evidence)
+
+
+def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> RepetitionInfo:
+    """Join, judge, write."""
+    cell = repetition.cell
+    path = PathLog(evidence.path.packets, evidence.path.connections) if evidence.path else None
+    expected = cell.spec.workload.chunks
+    joined = join(cell.name, repetition.rep, evidence.said, evidence.seen.streams, path, expected)
+    tables = joined.tables
+    records = Records(tables["chunks"], tables["streams"], tables.get("path", empty("path")))
+    judgement = judge(records, _circumstances(cell, evidence))
+    reasons = [*judgement.reasons, *_failures(joined, evidence)]
+    write_repetition(directory, cell.name, repetition.rep, tables)
+    return RepetitionInfo(
+        cell=cell.name,
+        rep=repetition.rep,
+        slot=repetition.slot,
+        valid=not reasons,
+        reasons=reasons,
+        started_ns=evidence.before.monotonic_ns,
+        finished_ns=evidence.after.monotonic_ns,
+        error_bars=_error_bars(judgement, evidence),
+        sockets=_sockets(evidence),
+    )
+
+
+def _circumstances(cell: Cell, evidence: Evidence) -> Circumstances:
+    before, after = evidence.before, evidence.after
+    stepped = (after.realtime_ns - after.monotonic_ns) - (before.realtime_ns - before.monotonic_ns)
+    suspended = (after.boottime_ns - after.monotonic_ns) - (before.boottime_ns - before.monotonic_ns)
+    jump = max(stepped, suspended, key=abs)
+    drops = None
+    if evidence.path is not None:
+        pairs = ((side.drops_before, side.drops_after) for side in evidence.path.sides)
+        drops = sum(late.sent + late.received - early.sent - early.received for early, late in pairs)
+    slow_reader = bool(cell.spec.client.read_delay)
+    return Circumstances(drops, jump if abs(jump) > _CLOCK_JUMP_NS else 0, reader_pauses=slow_reader)
+
+
+def _failures(joined: Joined, evidence: Evidence) -> Iterable[str]:
+    """What makes a repetition unusable beside lags: streams that never were, sides that contradict each other."""
+    failed = [stream for stream in evidence.seen.streams if stream.completion == "error"]
+    if failed:
+        yield f"{len(failed)} of {len(evidence.seen.streams)} streams failed: {failed[0].error}"
+    if joined.disagreements:
+        yield f"server and client disagree about where {joined.disagreements} chunks ended"
+
+
+def _error_bars(judgement: Judgement, evidence: Evidence) -> dict[str, float | None]:
+    return {**judgement.error_bars, "slack_us": evidence.max_slack_ns / 1000}
+
+
+def _sockets(evidence: Evidence) -> dict[str, dict[str, SocketOption]]:
+    """Of the first stream's server socket and of the client's: all streams of a cell are set alike."""
+    server = evidence.said[0].sockets if evidence.said else {}
+    sides = {"server": server, "client": evidence.seen.sockets}
+    return {
+        side: {
+            name: SocketOption.model_validate({"asked": asked, "got": got}) for name, (asked, got) in options.items()
+        }
+        for side, options in sides.items()
+    }

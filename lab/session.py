@@ -1,0 +1,131 @@
+"""A run from its first word to its last: plan, execute, report, tell. What `lab run` and `lab report` do, in order.
+
+The rule: what was measured is on disk before anything is drawn, and an interruption says how to go on.
+"""
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from lab.errors import UsageError
+from lab.model.matrix import Cell, axis_keys, expand
+from lab.model.scenario import Scenario
+from lab.run import catalogue, outcome, runs
+from lab.run.forge import Forge
+from lab.run.matrix import execute, resolve_paths
+from lab.run.progress import watcher
+from lab.run.repetition import streaming_s
+from lab.trace.store import Run, open_run
+
+# Wide enough for the matrix wherever the output goes to a file or a CI log.
+_PLAIN_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked scenario and its cells."""
+
+    scenario: Scenario
+    cells: list[Cell]
+
+    def streaming_s(self) -> float:
+        """How long all of it streams."""
+        seed = str(self.scenario.header.seed)
+        return self.scenario.header.repeat * sum(streaming_s(cell.spec, seed) for cell in self.cells)
+
+
+def plan(wanted: str, overrides: dict[str, Any], only: dict[str, Any]) -> Plan:
+    """Raises UsageError or ScenarioError for whatever cannot be run."""
+    scenario = catalogue.load(wanted, overrides)
+    return Plan(scenario, expand(scenario, only))
+
+
+def describe(made: Plan) -> int:
+    """Say what would run."""
+    keys = axis_keys(made.cells)
+    table = Table(show_edge=False, pad_edge=False)
+    for title in ("cell", *keys):
+        table.add_column(title)
+    for cell in made.cells:
+        table.add_row(cell.name, *(str(cell.axes.get(key, "")) for key in keys))
+    _stdout().print(table)
+    repeat = made.scenario.header.repeat
+    print(f"{len(made.cells)} cells × {repeat} repetitions, about {made.streaming_s():.0f} s of streaming")
+    return 0
+
+
+def start(made: Plan, out: Path) -> int:
+    """Run it into a new directory under `out`."""
+    forge = Forge()
+    try:
+        resolutions = resolve_paths(forge, made.cells)
+        return _execute(runs.create(made.scenario, made.cells, resolutions, out), forge)
+    finally:
+        forge.close()
+
+
+def resume(path: Path) -> int:
+    """Go on with a run that was interrupted."""
+    run = runs.reopen(path)
+    forge = Forge()
+    try:
+        return _execute(run, forge)
+    finally:
+        forge.close()
+
+
+def report(path: Path) -> int:
+    """Everything that is derived from the trace, again."""
+    return _tell(open_run(path))
+
+
+def _execute(run: Run, forge: Forge) -> int:
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with watcher() as watching:
+            execute(run, forge, watching)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(run)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return _tell(run)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM is a person's Ctrl-C sent by a program."""
+    raise KeyboardInterrupt
+
+
+def _say_how_to_go_on(run: Run) -> None:
+    status = run.info.status
+    print(f"lab: {status.filled} of {status.planned} repetitions are kept in {run.path}", file=sys.stderr)
+    print(f"lab: go on with: lab run --resume {run.path}", file=sys.stderr)
+
+
+def _tell(run: Run) -> int:
+    """Report, print, and answer with the exit code."""
+    from lab.analysis.summary import summarise
+    from lab.report.build import build_report
+    from lab.report.terminal import table
+
+    if not run.info.repetitions:
+        raise UsageError(f"{run.path} holds no repetition: there is nothing to report on")
+    print("lab: drawing charts and report", file=sys.stderr)
+    report_path = build_report(run)
+    _stdout().print(table(summarise(run)))
+    for problem in outcome.problems(run.info):
+        print(f"lab: {problem}", file=sys.stderr)
+    print(f"lab: report: {report_path}", file=sys.stderr)
+    print(run.path)
+    return outcome.exit_code(run.info)
+
+
+def _stdout() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
