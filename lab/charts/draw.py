@@ -17,7 +17,7 @@ from lab.charts.heatmap import heat_map, widest_axis
 from lab.charts.raster import raster
 from lab.charts.staircase import staircase
 from lab.charts.views import gap_views, stream_views
-from lab.trace.files import write_bytes
+from lab.trace.files import storage_errors, write_bytes
 from lab.trace.store import Run
 
 HEAT_MAP_METRICS = ("ttfc_ms_p50", "gap_ms_p99", "chunks_per_read", "lateness_ms_p50")
@@ -64,11 +64,16 @@ def draw_all(run: Run, out: Path, summary: Summary | None = None) -> list[Path]:
         for suffix in ("png", "svg"):
             path = out / f"{name}.{suffix}"
             if figure is None:
-                path.unlink(missing_ok=True)  # of an earlier report on fewer data; it would be shown as if it were new
+                _remove(path)  # of an earlier report on other data; it would be taken for this one's
             else:
                 write_bytes(path, rendered(figure, suffix))
                 paths.append(path)
     return paths
+
+
+def _remove(path: Path) -> None:
+    with storage_errors("remove", path):
+        path.unlink(missing_ok=True)
 
 
 @style.styled

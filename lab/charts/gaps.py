@@ -46,7 +46,7 @@ def gap_distribution(cells: Sequence[GapView]) -> Figure:
         for other in curves:
             panel.step(*other, where="post", color=style.PALE, linewidth=0.8, zorder=1)
         panel.step(*curve, where="post", color=style.ARRIVED, linewidth=2, zorder=3, label=cell.label)
-        panel.set_title(cell.label)
+        style.heading(panel, cell.label)
         _guides(panel, guide_lines(cell))
         _scales(panel, max(float(c.gaps_ms.max()) for c in some))
     figure.supxlabel("gap to the letter before (ms, logarithmic)", fontsize=9.5, color="#333333")

@@ -22,6 +22,9 @@ from lab.charts import style
 # Colours are spread over the logarithm when the largest value is this many times the smallest.
 _WIDE = 20.0
 
+# Beyond so many columns a panel needs the whole width for its numbers.
+_NARROW = 6
+
 # From white-ish to dark: a dark field is a large value in print and on screen alike.
 _COLOURS = "YlGnBu"
 
@@ -60,8 +63,8 @@ def widest_axis(summary: Summary) -> str | None:
 def heat_map(summary: Summary, metrics: Sequence[str], column_axis: str) -> Figure:
     """Draw one panel per metric, with `column_axis` across and all other axes down."""
     field = fields(summary, column_axis)
-    rows = math.ceil(len(metrics) / 2)
-    columns = min(2, len(metrics))
+    columns = min(len(metrics), 2 if len(field.columns) <= _NARROW else 1)
+    rows = math.ceil(len(metrics) / columns)
     height_in = 1.0 + rows * (0.75 + 0.34 * len(field.lines))
     figure = style.new_figure(
         11.0,

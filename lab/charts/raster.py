@@ -36,7 +36,8 @@ def raster(streams: Sequence[StreamView]) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("time since the request (ms)")
-    style.key(figure, [("written", style.WRITTEN), ("arrived", style.ARRIVED)])
+    written = [("written", style.WRITTEN)] if any(stream.writes_ms().size for stream in some) else []
+    style.key(figure, [*written, ("arrived", style.ARRIVED)])
     return figure
 
 

@@ -14,7 +14,7 @@ from lab.charts import style
 from lab.charts.views import StreamView
 
 _STAIRS = (
-    ("due_ns", "due", style.DUE, {"linestyle": (0, (2, 1.5)), "linewidth": 1.2}),
+    ("due_ns", "due", style.DUE, {"linestyle": (0, (2, 1.5)), "linewidth": 1.2, "zorder": 3}),
     ("accepted_ns", "written", style.WRITTEN, {"linewidth": 1.5}),
     ("arrival_ns", "arrived", style.ARRIVED, {"linewidth": 1.5}),
 )
@@ -37,14 +37,15 @@ def staircase(streams: Sequence[StreamView]) -> Figure:
         _panel(panel, stream)
     axes[0].set_xlim(left=0)  # after all of them: setting one side of a shared scale freezes the other
     axes[0].set_ylim(bottom=0)
-    style.key(figure, [(name, colour) for _, name, colour, _ in _STAIRS])
+    drawn = {line.get_label() for panel in axes for line in panel.lines}
+    style.key(figure, [(name, colour) for _, name, colour, _ in _STAIRS if name in drawn])
     figure.supxlabel("time since the request (ms)", fontsize=9.5, color="#333333")
     figure.supylabel("text so far (characters)", fontsize=9.5, color="#333333")
     return figure
 
 
 def _panel(panel: Any, stream: StreamView) -> None:
-    panel.set_title(stream.label)
+    style.heading(panel, stream.label)
     for column, name, colour, line in _STAIRS:
         times_ms, characters = stream.staircase(column)
         if times_ms.size:

@@ -6,6 +6,7 @@ anything for whoever else uses matplotlib. Colours are told apart by everybody, 
 
 import functools
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -27,6 +28,9 @@ MAX_PANELS = 24
 
 # Beyond so many marks in one panel an SVG holds them as a picture: as shapes they would be megabytes and look the same.
 MANY_MARKS = 4000
+
+# What fits above one of four panels side by side.
+_HEADING_CHARACTERS = 28
 
 SETTINGS: dict[str, Any] = {
     "figure.facecolor": "white",
@@ -100,6 +104,11 @@ def panels(figure: Figure, count: int, rows: int, columns: int) -> list[Any]:
     for axes in every[max(0, count - columns) : count]:
         axes.tick_params(labelbottom=True)  # the last panel of a column keeps its scale even above an empty place
     return list(every[:count])
+
+
+def heading(panel: Any, label: str) -> None:
+    """Write the cell's slug above its panel, on two lines where one would run into the next panel."""
+    panel.set_title("\n".join(textwrap.wrap(label, _HEADING_CHARACTERS, break_long_words=False)))
 
 
 def shown(cells: Sequence[R]) -> tuple[Sequence[R], str]:

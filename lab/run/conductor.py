@@ -36,7 +36,7 @@ def conduct(repetition: Repetition) -> Evidence:
         time_limit_s = deadline_s(spec, repetition.seed)
         visit = Visit((path.server_address, port), spec.client, spec.workload, repetition.seed, time_limit_s)
         before = read_clocks()
-        client = _fork(stack, "client", functools.partial(roles.client, visit=visit, path=path))
+        client = _fork(stack, "client", functools.partial(roles.client, spec=spec, visit=visit, path=path))
         seen = client.result(time_limit_s + _STOP_S, [*beside, server])
         after = read_clocks()
         said = _stopped(server)

@@ -1,7 +1,7 @@
 """The two ends of a repetition as forked processes: each enters its side of the path and runs one Trio loop.
 
 The rule: while it streams, a role does nothing but its part. The garbage collector is off (one collection of the warm
-parent's heap takes milliseconds) and results are handed over only afterwards.
+parent's heap takes milliseconds), each role has rehearsed, and results are handed over only afterwards.
 """
 
 import gc
@@ -11,7 +11,9 @@ import trio
 
 from lab.clients import raw
 from lab.linux.child import Control
+from lab.model.client import ClientSpec
 from lab.model.scenario import CellSpec
+from lab.model.units import NS_PER_MS
 from lab.path.base import Path
 from lab.server.app import listen, running
 from lab.server.record import StreamRecord
@@ -20,6 +22,8 @@ from lab.trace.records import ClientRecord, StreamSaid
 
 # OpenAI's `created`: one instant for all runs, so that equal seeds give equal bytes.
 _EPOCH_S = 1_700_000_000
+_REHEARSAL_CHUNKS = 4
+_REHEARSAL_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,39 @@ def server(control: Control, spec: CellSpec, seed: str, path: Path) -> ServerRes
     """Serve the cell's workload in its mode until `control` says stop. Sends "ready" with the port."""
     path.enter("server")
     gc.disable()
+    return trio.run(_serve, control, spec, seed, path.server_address)
+
+
+async def _serve(control: Control, spec: CellSpec, seed: str, address: str) -> ServerResult:
+    await _rehearse(spec)
     site = Site(spec.workload, spec.server, seed, _EPOCH_S)
-    return trio.run(_serve, control, site, path.server_address)
-
-
-async def _serve(control: Control, site: Site, address: str) -> ServerResult:
     records: list[StreamRecord] = []
-    async with running(listen(address, 0, site), site, records) as running_server:
-        control.send("ready", {"port": running_server.address[1]})
+    async with running(listen(address, 0, site), site, records) as serving:
+        control.send("ready", {"port": serving.address[1]})
         await trio.lowlevel.wait_readable(control.fileno())
-    return ServerResult([record.said() for record in records], running_server.max_slack_ns)
+    return ServerResult([record.said() for record in records], serving.max_slack_ns)
 
 
-def client(_control: Control, visit: raw.Visit, path: Path) -> ClientRecord:
+def client(_control: Control, spec: CellSpec, visit: raw.Visit, path: Path) -> ClientRecord:
     """Make the visit from the client's side and return what was seen. Ends by itself, at the visit's time limit at last."""
     path.enter("client")
     gc.disable()
-    return trio.run(raw.run, visit)
+    return trio.run(_visit, spec, visit)
+
+
+async def _visit(spec: CellSpec, visit: raw.Visit) -> ClientRecord:
+    await _rehearse(spec)
+    return await raw.run(visit)
+
+
+async def _rehearse(spec: CellSpec) -> None:
+    """Play both ends once, on this process's own loopback, in the cell's mode.
+
+    A forked process pays for its first use of everything: copied pages, first calls, caches. That would be two or three
+    milliseconds on the first letter of every repetition, and TTFC is what people come for.
+    """
+    brief = {"chunks": _REHEARSAL_CHUNKS, "interval": NS_PER_MS, "first": 0, "pause": None}
+    workload = spec.workload.model_copy(update=brief)
+    site = Site(workload, spec.server, "rehearsal", _EPOCH_S)
+    async with running(listen("127.0.0.1", 0, site), site, []) as serving:
+        await raw.run(raw.Visit(serving.address, ClientSpec(), workload, "rehearsal", _REHEARSAL_LIMIT_S))

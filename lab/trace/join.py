@@ -2,8 +2,8 @@
 
 The rule: server and client are joined by the stream's label and the chunk's place in it, both to the path by TCP sequence
 number, and what cannot be joined is null. Nothing is clamped: one instant only is made sharper than it was stamped. `send`
-hands a segment to the device before it returns, so when the segment is known to have left before `send` came back, that is
-when the kernel had accepted the byte. (The raw stamp stays in the table `writes`.)
+hands a segment to the device before it returns, so when the byte is known to have left, or to have been read, before `send`
+came back, that is when the kernel had accepted it at the latest. (The raw stamp stays in the table `writes`.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -123,7 +123,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
             due_ns=server.due_ns,
             emit_ns=server.emit_ns,
             write_ns=write.write_ns if write else None,
-            accepted_ns=_accepted_ns(write, sent_ns),
+            accepted_ns=_accepted_ns(write, sent_ns, read.read_ns if read else None),
             sent_ns=sent_ns,
             recv_ns=recv_ns,
             read_ns=read.read_ns if read else None,
@@ -139,12 +139,12 @@ def _crossing(packets: PacketIndex | None, end: int | None) -> tuple[int | None,
     return packets.crossing(end - 1) if packets is not None and end is not None else (None, None)
 
 
-def _accepted_ns(write: WriteRow | None, sent_ns: int | None) -> int | None:
+def _accepted_ns(write: WriteRow | None, *witnesses_ns: int | None) -> int | None:
+    """The end of the `send`, or the first later instant of the byte, if that was seen during the `send`."""
     if write is None:
         return None
-    if sent_ns is not None and write.write_ns <= sent_ns < write.accepted_ns:
-        return sent_ns
-    return write.accepted_ns
+    seen_ns = [witness for witness in witnesses_ns if witness is not None and witness >= write.write_ns]
+    return min([write.accepted_ns, *seen_ns])
 
 
 def _add_writes(rows: _Rows, key: dict[str, Any], stream: _Stream) -> None:

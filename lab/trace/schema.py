@@ -38,9 +38,7 @@ _CELL = (
 )
 _STREAM = (*_CELL, _key("stream", "number of the HTTP response within the repetition, counted from 1"))
 
-_SERVER_STAGES = (
-    _number("write_ns", "when the `send` that took its last byte was called"),
-    _number("accepted_ns", "when that `send` returned: the kernel has the byte"),
+_KERNEL_STAGES = (
     _number("sched_ns", "when the segment with its last byte entered the queue discipline"),
     _number("sent_ns", "when that segment entered the path"),
     _number("acked_ns", "when the server's kernel saw its last byte acknowledged"),
@@ -54,7 +52,11 @@ CHUNKS = (
     _text("text", "the text that the chunk carries"),
     _number("due_ns", "when the workload wanted the chunk out"),
     _number("emit_ns", "when the application produced it"),
-    *_SERVER_STAGES,
+    _number("write_ns", "when the `send` that took its last byte was called"),
+    _number(
+        "accepted_ns", "when the kernel had that byte: `send` returned, or the segment was seen to leave before it did"
+    ),
+    *_KERNEL_STAGES,
     _number("recv_ns", "when the segment with its last byte left the path into the client's kernel"),
     _number("read_ns", "when the client's `recv` that returned its last byte returned"),
     _number("arrival_ns", "when the client's decoder had completed the event; null if it never arrived"),
@@ -70,9 +72,7 @@ WRITES = (
     _number("blocked", "times that the kernel refused because its send buffer was full"),
     _number("write_ns", "when the `send` was first called"),
     _number("accepted_ns", "when the `send` that succeeded returned"),
-    _number("sched_ns", "when the segment with its last byte entered the queue discipline"),
-    _number("sent_ns", "when that segment entered the path"),
-    _number("acked_ns", "when the server's kernel saw its last byte acknowledged"),
+    *_KERNEL_STAGES,
 )
 
 READS = (
