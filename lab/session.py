@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from lab.errors import UsageError
 from lab.model.matrix import Cell, axis_keys, expand
 from lab.model.scenario import Scenario
 from lab.run import catalogue, outcome, runs
@@ -115,8 +114,6 @@ def _tell(run: Run) -> int:
     from lab.report.build import build_report
     from lab.report.terminal import table
 
-    if not run.info.repetitions:
-        raise UsageError(f"{run.path} holds no repetition: there is nothing to report on")
     print("lab: drawing charts and report", file=sys.stderr)
     report_path = build_report(run)
     _stdout().print(table(summarise(run)))

@@ -1,5 +1,6 @@
 """Where scenarios come from: a path, or the name of one that is shipped with the lab."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,4 +30,5 @@ def load(wanted: str, overrides: dict[str, Any]) -> Scenario:
         raise UsageError(
             f"cannot read the scenario {wanted!r}: {reason}: give a TOML file, or one of {names}"
         ) from error
-    return parse_scenario(text, wanted, path.stem, overrides)
+    name = re.sub(r"[^\w.-]+", "-", path.stem)  # a run's directory is called so
+    return parse_scenario(text, wanted, name, overrides)

@@ -115,6 +115,9 @@ def _warm() -> None:
     """Import what the children need, and keep the collector away from it: a frozen heap is not copied by a collection."""
     import lab.run.conductor  # noqa: F401
 
+    if sys.platform == "linux":
+        import lab.path.tun.relay  # noqa: F401
+
     gc.collect()
     gc.freeze()
 
