@@ -123,7 +123,7 @@ class ChunkedBody:
         lf = data.find(b"\n", pos, bound)
         end = lf + 1 if lf >= 0 else min(len(data), bound)
         self._line += data[pos:end]
-        if lf < 0 and end <= bound:
+        if lf < 0 and end < bound:
             return b"", end
         line = bytes(self._line)
         if not line.endswith(b"\r\n"):

@@ -133,7 +133,7 @@ class Interval(_Buffer):
 
     def put(self, data: bytes, now_ns: int) -> None:
         """See `Policy.put`: the first byte starts the clock."""
-        if data and not self._held:
+        if not self._held:
             self._due_ns = now_ns + self._interval_ns
         self._held += data
 

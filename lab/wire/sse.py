@@ -180,7 +180,8 @@ class Decoder:
         """What ends the open block, then whole blocks, then what begins the next; all lines end in `eol`."""
         pos = 0
         if self._in_block:
-            pos = _end_of_block(data, eol)
+            blank = data.find(eol + eol)
+            pos = len(data) if blank < 0 else blank + 2 * len(eol)
             self._read_lines(data[:pos].split(eol), repeat(eol), origin, events)
         if pos < len(data) <= self._max_event_bytes:
             pos = self._read_blocks(data, pos, eol, origin, events)
@@ -297,11 +298,3 @@ def _line_end_of(data: bytes) -> bytes:
     if lfs == 0:
         return b"\r"
     return b"\r\n" if data.count(b"\r\n") == lfs == data.count(b"\r") else b""
-
-
-def _end_of_block(data: bytes, eol: bytes) -> int:
-    """Index after the first blank line of data, in which a block goes on; len(data) if there is none."""
-    if data.startswith(eol):
-        return len(eol)
-    blank = data.find(eol + eol)
-    return len(data) if blank < 0 else blank + 2 * len(eol)
