@@ -31,6 +31,7 @@ class Plan:
     """A checked scenario and its cells."""
 
     scenario: Scenario
+    only: dict[str, Any]
     cells: list[Cell]
 
     def streaming_s(self) -> float:
@@ -42,7 +43,7 @@ class Plan:
 def plan(wanted: str, overrides: dict[str, Any], only: dict[str, Any]) -> Plan:
     """Raises UsageError or ScenarioError for whatever cannot be run."""
     scenario = catalogue.load(wanted, overrides)
-    return Plan(scenario, expand(scenario, only))
+    return Plan(scenario, only, expand(scenario, only))
 
 
 def describe(made: Plan) -> int:
@@ -64,7 +65,7 @@ def start(made: Plan, out: Path) -> int:
     forge = Forge()
     try:
         resolutions = resolve_paths(forge, made.cells)
-        return _execute(runs.create(made.scenario, made.cells, resolutions, out), forge)
+        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out), forge)
     finally:
         forge.close()
 

@@ -1,15 +1,24 @@
 """One sentence per cell for a reader who has never seen the lab: when the letters came and in what company.
 
-The rule: it says what was seen at the reader's end, in numbers that the tables also hold. It names no cause: who held the
-letters is for the diagnosis to prove.
+The rule: it says what was seen at the reader's end, in numbers that the trace holds. It names no cause: who held the letters
+is for the diagnosis to prove.
 """
+
+from dataclasses import dataclass
 
 from lab.analysis import words
 from lab.analysis.arrays import quantile
 from lab.analysis.metrics import Metrics
 from lab.analysis.received import Received, planned_interval_ms
 
-# Below this many chunks per read a second chunk in one read is an accident of scheduling, not the stream's habit.
+# Letters closer than this share of the planned interval look like one lump: a write of several segments is read in pieces
+# that lie some hundred microseconds apart, and nobody sees those.
+LUMP_SHARE = 0.25
+
+# The same where no plan is known; a third of a frame on a screen with 60 Hz.
+LUMP_MS = 5.0
+
+# Below this many letters per lump a second one is an accident, not the stream's habit.
 ONE_BY_ONE = 1.05
 
 # A longest gap is worth telling when it is this many times the usual one.
@@ -19,6 +28,25 @@ LONG_PAUSE = 2.0
 OFF_PLAN = 0.1
 
 
+@dataclass(frozen=True)
+class Rhythm:
+    """How letters came: `letters` in one lump on average, and the median pause between two lumps of one stream."""
+
+    letters: float
+    pause_ms: float
+
+
+def rhythm(chunks: Received, interval_ms: float | None) -> Rhythm | None:
+    """Return the rhythm of `chunks`, or None if each stream came in one lump. `interval_ms`: the planned one, if known."""
+    gaps_ms = chunks.gaps_ms
+    apart_ms = LUMP_MS if interval_ms is None else LUMP_SHARE * interval_ms
+    pause_ms = quantile(gaps_ms[gaps_ms > apart_ms], 0.5)
+    if pause_ms is None:
+        return None
+    lumps = chunks.starts.size + int((gaps_ms > apart_ms).sum())
+    return Rhythm(chunks.arrival_ns.size / lumps, pause_ms)
+
+
 def tell(chunks: Received, metrics: Metrics) -> str:
     """Return the sentence for a cell with these `chunks` and these figures of them."""
     if not metrics.chunks:
@@ -26,28 +54,16 @@ def tell(chunks: Received, metrics: Metrics) -> str:
     first = f"The first letter came after {words.ms(metrics.ttfc_ms_p50)}"
     if metrics.chunks == chunks.starts.size:
         return f"{first}; it was the only one."
-    pause_ms = usual_pause_ms(chunks)
-    if pause_ms is None:
+    interval_ms = planned_interval_ms(chunks.table)
+    found = rhythm(chunks, interval_ms)
+    if found is None:
         return f"{first}, and all the others of its stream came with it."
-    return f"{first}; then letters came {_company(metrics.chunks_per_read)}, {_cadence(chunks, metrics, pause_ms)}."
+    company = "one by one" if found.letters < ONE_BY_ONE else f"in lumps of {words.digits(found.letters)} on average"
+    return f"{first}; then letters came {company}, {_cadence(found, interval_ms, metrics.gap_ms_max or 0.0)}."
 
 
-def usual_pause_ms(chunks: Received) -> float | None:
-    """Return the median gap between arrivals that are not simultaneous, or None if all of a stream came at once."""
-    gaps_ms = chunks.gaps_ms
-    return quantile(gaps_ms[gaps_ms > 0], 0.5)
-
-
-def _company(chunks_per_read: float | None) -> str:
-    if chunks_per_read is None:
-        return "in steps"
-    return "one by one" if chunks_per_read < ONE_BY_ONE else f"in lumps of {words.digits(chunks_per_read)} per read"
-
-
-def _cadence(chunks: Received, metrics: Metrics, pause_ms: float) -> str:
-    text = f"every {words.ms(pause_ms)}"
-    planned_ms = planned_interval_ms(chunks.table)
-    if planned_ms is not None and abs(pause_ms - planned_ms) > OFF_PLAN * planned_ms:
-        text += f" (planned: every {words.ms(planned_ms)})"
-    longest_ms = metrics.gap_ms_max or 0.0
-    return text + (f", the longest pause {words.ms(longest_ms)}" if longest_ms > LONG_PAUSE * pause_ms else "")
+def _cadence(found: Rhythm, interval_ms: float | None, longest_ms: float) -> str:
+    text = f"every {words.ms(found.pause_ms)}"
+    if interval_ms is not None and abs(found.pause_ms - interval_ms) > OFF_PLAN * interval_ms:
+        text += f" (planned: every {words.ms(interval_ms)})"
+    return text + (f", the longest pause {words.ms(longest_ms)}" if longest_ms > LONG_PAUSE * found.pause_ms else "")

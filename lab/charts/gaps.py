@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from lab.analysis import words
 from lab.analysis.arrays import Floats
@@ -42,9 +43,11 @@ def gap_distribution(cells: Sequence[GapView]) -> Figure:
         "share that came\ntogether with the letter before. A steep curve is an even rhythm. Pale: the other cells.",
     )
     curves = [cumulative(cell.gaps_ms) for cell in some]
+    stairs = [_corners(*curve) for curve in curves]
+    many = sum(len(corners) for corners in stairs) > style.MANY_MARKS
     for panel, cell, curve in zip(style.panels(figure, len(some), rows, columns), some, curves, strict=True):
-        for other in curves:
-            panel.step(*other, where="post", color=style.PALE, linewidth=0.8, zorder=1)
+        behind = LineCollection(stairs, colors=style.PALE, linewidths=0.8, zorder=1, rasterized=many)
+        panel.add_collection(behind, autolim=False)
         panel.step(*curve, where="post", color=style.ARRIVED, linewidth=2, zorder=3, label=cell.label)
         style.heading(panel, cell.label)
         _guides(panel, guide_lines(cell))
@@ -69,6 +72,11 @@ def cumulative(gaps_ms: Floats) -> tuple[Floats, Floats]:
     return np.concatenate(([LEFT_EDGE_MS], values, [values[-1] * 1e3])), np.concatenate(([at_edge], shares, [1.0]))
 
 
+def _corners(times_ms: Floats, shares: Floats) -> Floats:
+    """The stairs as one line of shape (corners, 2): a step goes right first, then up."""
+    return np.column_stack((np.repeat(times_ms, 2)[1:], np.repeat(shares, 2)[:-1]))
+
+
 def guide_lines(cell: GapView) -> list[tuple[float, str]]:
     """Return (ms, label) of the guide lines from left to right; of lines close together only the last has a label."""
     wanted = [(cell.interval_ms, "Δ "), (cell.rtt_ms, "RTT "), (DELAYED_ACK_MS, ""), (RTO_MIN_MS, "")]
@@ -90,13 +98,14 @@ def _guides(panel: Any, lines: Sequence[tuple[float, str]]) -> None:
         panel.annotate(
             label, (at_ms, 0.04), xycoords=("data", "axes fraction"), xytext=(1.5, 0), textcoords="offset points",
             ha="left", va="bottom", fontsize=7.5, color=style.GREY, rotation=90, zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4},
         )  # fmt: skip
 
 
 def _scales(panel: Any, longest_ms: float) -> None:
     panel.set_xscale("log")
-    panel.set_xlim(LEFT_EDGE_MS, max(longest_ms * 2, 500.0))
+    panel.set_xlim(LEFT_EDGE_MS, max(longest_ms * 2, 1100.0))  # so that 1000 is on the scale
     panel.set_ylim(0, 1.02)
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.minorticks_off()
     panel.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))

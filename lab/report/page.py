@@ -18,6 +18,7 @@ from lab.analysis.summary import Row, Summary
 from lab.report.captions import CAPTIONS
 from lab.report.endings import Ending, endings
 from lab.report.matrix import Matrix, matrix
+from lab.trace.files import storage_errors
 from lab.trace.run_info import CellInfo, RunInfo
 from lab.trace.store import Run
 
@@ -126,7 +127,7 @@ def _verdict(info: RunInfo, notices: Sequence[Notice]) -> str:
     if not notices:
         return f"{unfinished}Every cell has figures that can be believed."
     concerned = len({notice.cell for notice in notices})
-    return f"{unfinished}{concerned} of {words.count(len(info.cells), 'cell')} show no figures:"
+    return f"{unfinished}There are no figures for {concerned} of {words.count(len(info.cells), 'cell')}:"
 
 
 def _notices(info: RunInfo, summary: Summary) -> Iterator[Notice]:
@@ -152,7 +153,9 @@ def _note(row: Row, summary: Summary) -> CellNote:
 
 def _chart(path: Path) -> Chart:
     title, caption = CAPTIONS[path.stem]
-    return Chart(title, caption, "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode())
+    with storage_errors("read", path):
+        picture = base64.b64encode(path.read_bytes()).decode()
+    return Chart(title, caption, f"data:image/svg+xml;base64,{picture}")
 
 
 def _repetitions(info: RunInfo) -> Iterator[RepetitionNote]:
@@ -178,4 +181,8 @@ def _environment(environment: dict[str, JsonValue]) -> list[tuple[str, str]]:
 
 
 def _commands(info: RunInfo) -> list[str]:
-    return [f"lab run {shlex.quote(info.source)} --seed {info.seed} --repeat {info.repeat}"]
+    words = ["lab", "run", info.source, "--seed", str(info.seed), "--repeat", str(info.repeat)]
+    for option, settings in (("--set", info.overrides), ("--only", info.only)):
+        for key, value in settings.items():
+            words += [option, f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return [shlex.join(words)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.errors import ScenarioError, StorageError, UsageError
 from lab.model.matrix import Cell
 from lab.model.problems import build
-from lab.model.scenario import CellSpec, Scenario
+from lab.model.scenario import CellSpec, Scenario, Settings
 from lab.run.environment import describe
 from lab.run.forge import Resolution
 from lab.run.schedule import ATTEMPTS
@@ -16,12 +16,16 @@ from lab.trace.run_info import RUN_FILE, CellInfo, RunInfo, Skipped
 from lab.trace.store import Run, open_run
 
 
-def create(scenario: Scenario, cells: Iterable[Cell], resolutions: dict[str, Resolution], out: Path) -> Run:
+def create(
+    scenario: Scenario, only: Settings, cells: Iterable[Cell], resolutions: dict[str, Resolution], out: Path
+) -> Run:
     """A new directory under `out` with its index, and `out/latest` pointing to it. Raises StorageError."""
     now = datetime.datetime.now().astimezone()
     info = RunInfo(
         scenario=scenario.as_written(),
         source=scenario.source,
+        overrides=scenario.overrides,
+        only=only,
         seed=scenario.header.seed,
         repeat=scenario.header.repeat,
         started=now.isoformat(timespec="seconds"),

@@ -90,6 +90,8 @@ class RunInfo(BaseModel):
     format_version: int = FORMAT_VERSION
     scenario: dict[str, JsonValue]
     source: str
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
+    only: dict[str, JsonValue] = Field(default_factory=dict)
     seed: int
     repeat: int = 1
     started: str
