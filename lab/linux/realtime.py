@@ -8,19 +8,22 @@ import ctypes
 import os
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
-_PRIORITY = 1
-"""The lowest real-time priority is enough to run before every ordinary process, and yields to the kernel's own threads."""
+END_PRIORITY, RELAY_PRIORITY = 1, 2
+"""The lowest real-time priorities are enough to run before every ordinary process, and yield to the kernel's own threads.
+
+The relay stands above server and client: a packet that is due does not wait until an end has finished its turn.
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def take_realtime_priority() -> bool:
+def take_realtime_priority(priority: int) -> bool:
     """SCHED_FIFO (sched(7)) for this process, not for its children; whether it was granted.
 
     A process that is busy without a pause still yields: `kernel.sched_rt_runtime_us` leaves 50 ms of each second to others.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
     except PermissionError:
         return False
     return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lab.errors import CapabilityError, ChildFailed
 from lab.linux.child import Child, Control
-from lab.linux.realtime import lock_memory, take_realtime_priority
+from lab.linux.realtime import RELAY_PRIORITY, lock_memory, take_realtime_priority
 from lab.linux.unprivileged import become_ordinary_user
 
 _TIMEOUT_S = 10.0
@@ -79,7 +79,7 @@ def _rootless() -> None:
 
 
 def _realtime() -> None:
-    if not take_realtime_priority():
+    if not take_realtime_priority(RELAY_PRIORITY):
         remedy = "Run as root, or allow it: ulimit -r 1 (limits.conf: rtprio)"
         raise CapabilityError("take SCHED_FIFO", "Operation not permitted", remedy)
 

@@ -1,20 +1,23 @@
 """The two ends of a repetition as forked processes: each enters its side of the path and runs one Trio loop.
 
-The rule: while it streams, a role does nothing but its part. The garbage collector is off (one collection of the warm
-parent's heap takes milliseconds), each role has rehearsed, and results are handed over only afterwards.
+The rule: while it streams, a role does nothing but its part. It runs before ordinary processes where that is allowed, the
+garbage collector is off (one collection of the warm parent's heap takes milliseconds), it has rehearsed, and results are
+handed over only afterwards.
 """
 
 import gc
+import sys
 from dataclasses import dataclass
 
 import trio
 
 from lab.clients import raw
 from lab.linux.child import Control
+from lab.linux.realtime import END_PRIORITY, take_realtime_priority
 from lab.model.client import ClientSpec
 from lab.model.scenario import CellSpec
 from lab.model.units import NS_PER_MS
-from lab.path.base import Path
+from lab.path.base import Path, SideName
 from lab.server.app import listen, running
 from lab.server.record import StreamRecord
 from lab.server.routes import Site
@@ -36,8 +39,7 @@ class ServerResult:
 
 def server(control: Control, spec: CellSpec, seed: str, path: Path) -> ServerResult:
     """Serve the cell's workload in its mode until `control` says stop. Sends "ready" with the port."""
-    path.enter("server")
-    gc.disable()
+    _enter(path, "server")
     return trio.run(_serve, control, spec, seed, path.server_address)
 
 
@@ -53,14 +55,21 @@ async def _serve(control: Control, spec: CellSpec, seed: str, address: str) -> S
 
 def client(_control: Control, spec: CellSpec, visit: raw.Visit, path: Path) -> ClientRecord:
     """Make the visit from the client's side and return what was seen. Ends by itself, at the visit's time limit at last."""
-    path.enter("client")
-    gc.disable()
+    _enter(path, "client")
     return trio.run(_visit, spec, visit)
 
 
 async def _visit(spec: CellSpec, visit: raw.Visit) -> ClientRecord:
     await _rehearse(spec)
     return await raw.run(visit)
+
+
+def _enter(path: Path, side: SideName) -> None:
+    """Priority comes first: a user namespace grants none. Whether it was granted shows in the lags, which are judged."""
+    if sys.platform == "linux":
+        take_realtime_priority(END_PRIORITY)
+    path.enter(side)
+    gc.disable()
 
 
 async def _rehearse(spec: CellSpec) -> None:

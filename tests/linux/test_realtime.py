@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from lab.linux.child import Child, Control
-from lab.linux.realtime import lock_memory, take_realtime_priority
+from lab.linux.realtime import RELAY_PRIORITY, lock_memory, take_realtime_priority
 from lab.linux.unprivileged import become_ordinary_user
 
 
 def _wish(_control: Control) -> tuple[bool, int, bool, int]:
-    realtime, locked = take_realtime_priority(), lock_memory()
+    realtime, locked = take_realtime_priority(RELAY_PRIORITY), lock_memory()
     status = Path("/proc/self/status").read_text()
     locked_kb = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmLck:")))
     return realtime, os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK, locked, locked_kb

@@ -24,7 +24,7 @@ def relay(control: Control, spec: PathSpec, seed: int) -> PathRecord:
 
     Raises CapabilityError for what this machine refuses, MeasurementError when the log is full or a device fails.
     """
-    realtime_priority, memory_locked = realtime.take_realtime_priority(), realtime.lock_memory()
+    realtime_priority, memory_locked = realtime.take_realtime_priority(realtime.RELAY_PRIORITY), realtime.lock_memory()
     user_fds = own_user_namespace()
     server, client = open_side("server"), open_side("client")
     payload = {"realtime_priority": realtime_priority, "memory_locked": memory_locked, "user_namespace": bool(user_fds)}
