@@ -6,6 +6,7 @@ and pace) are set explicitly and read back.
 """
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -96,12 +97,21 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
         try:
             await _connect(state, sock, seen)
             for seen.request in range(1, spec.reuse):
-                await _exchange(state.visit, sock, StreamSeen(seen.stream, seen.due_ns), label=False)
-                await trio.sleep(spec.think / 1e9)
+                await _prepare(state.visit, sock, StreamSeen(seen.stream, seen.due_ns, request=seen.request))
             seen.request = spec.reuse
-            return await _exchange(state.visit, sock, seen, label=True)
+            return (await _exchange(state.visit, sock, seen, label=True)).completion()
         finally:
             trio.lowlevel.notify_closing(sock)
+
+
+async def _prepare(visit: Visit, sock: socket.socket, unmeasured: StreamSeen) -> None:
+    """An earlier request of the connection, and the pause after it."""
+    if not (await _exchange(visit, sock, unmeasured, label=False)).complete:
+        raise ProtocolError(
+            f"request {unmeasured.request} of {visit.spec.reuse} on a connection: the server closed it: "
+            "use client.reuse = 1, or a server that keeps connections alive"
+        )
+    await trio.sleep(visit.spec.think / 1e9)
 
 
 async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
@@ -110,13 +120,14 @@ async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     if sys.platform == "linux":
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     seen.connect_ns = time.monotonic_ns()
-    with contextlib.suppress(BlockingIOError):
-        sock.connect(state.visit.address)
-    await trio.lowlevel.wait_writable(sock)
-    seen.connected_ns = time.monotonic_ns()
-    if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+    code = sock.connect_ex(state.visit.address)
+    if code == errno.EINPROGRESS:
+        await trio.lowlevel.wait_writable(sock)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
         host, port = state.visit.address
-        raise OSError(code, f"connecting to {host}:{port}: {os.strerror(code)}")
+        raise ConnectionError(f"connecting to {host}:{port}: {os.strerror(code)}")
+    seen.connected_ns = time.monotonic_ns()
     seen.client_port, seen.server_port = sock.getsockname()[1], sock.getpeername()[1]
     settings.setdefault(sockets.RCVBUF.name, sockets.Setting(None, sockets.get_option(sock, sockets.RCVBUF)))
     state.sockets = {name: (setting.asked, setting.got) for name, setting in settings.items()}
@@ -135,7 +146,7 @@ def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
     return options
 
 
-async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> Completion:
+async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
     """One request and its whole response."""
     watcher = ResponseWatcher(seen, visit.workload, time.monotonic_ns)
     request = _request(visit.address, seen.stream if label else None)
@@ -146,7 +157,7 @@ async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, labe
         if not data:
             break
         watcher.read(data, read_ns, stamp_ns)
-    return watcher.completion()
+    return watcher
 
 
 def _request(address: tuple[str, int], label: int | None) -> bytes:

@@ -63,6 +63,6 @@ class ResponseWatcher:
         if not self._openai:
             return event.data
         frame = read_frame(event.data)
-        if frame.kind is FrameKind.FINISH:
+        if frame.finish_reason is not None:  # some servers send it with the last content
             self._end_seen = True
         return frame.text if frame.kind is FrameKind.CONTENT else None

@@ -23,7 +23,10 @@ from lab.errors import ChildFailed, LabError
 # Larger messages do not fit a SEQPACKET socket's default buffer; results go through a memory file instead.
 _MESSAGE_BYTES = 65_536
 _LAST_WORDS_BYTES = 4_000
+_FAULT = 70
 _PR_SET_PDEATHSIG = 1
+# poll(2) counts milliseconds in an int; the longest wait is made of several.
+_POLL_S = 3600.0
 
 
 class Message(NamedTuple):
@@ -120,7 +123,7 @@ class Child:
             poll.register(each, select.POLLIN)
         while True:
             left_s = deadline - time.monotonic()
-            ready = [each for each, _ in poll.poll(max(0.0, left_s) * 1000)]
+            ready = [each for each, _ in poll.poll(min(max(0.0, left_s), _POLL_S) * 1000)]
             if fd in ready:
                 return
             if ready:
@@ -152,28 +155,36 @@ def die_with_parent() -> None:
 
 def _run(target: Target, control: Control, parent: int, me: Child) -> None:
     """The whole life of the child; never returns into the parent's stack."""
-    code = 70
+    code = _FAULT
     try:
         _settle(parent, me)
         result = target(control)
         with os.fdopen(me._result_fd, "wb", closefd=False) as file:
             pickle.dump(result, file, protocol=pickle.HIGHEST_PROTOCOL)
         code = 0
-    except LabError as error:
-        print(error, file=sys.stderr)
-        code = error.exit_code
-    except BaseException:  # whatever it was, these are its last words  # noqa: BLE001
-        traceback.print_exc()
+    except BaseException as error:  # whatever it was, these are its last words  # noqa: BLE001
+        code = _say(error)
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _say(error: BaseException) -> int:
+    """The last words: a LabError in its own, also where Trio's nurseries have wrapped it. Returns the exit code."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, LabError):
+        print(error, file=sys.stderr)
+        return error.exit_code
+    traceback.print_exception(error)
+    return _FAULT
 
 
 def _settle(parent: int, me: Child) -> None:
     """Signals, descriptors and inherited ends. Ctrl-C is the parent's business: it decides what is kept."""
     die_with_parent()
     if os.getppid() != parent:  # it died before the request above was made
-        os._exit(70)
+        os._exit(_FAULT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for sibling in _alive:  # an inherited end would keep a sibling from seeing its parent go
         sibling._sock.close()

@@ -44,7 +44,7 @@ def format_arrivals(spec: ArrivalSpec) -> str:
     """The inverse of `parse_arrivals`."""
     if spec.kind == "staggered":
         return f"staggered:{format_duration(spec.spacing_ns)}"
-    return f"poisson:{spec.rate_per_s:g}/s" if spec.kind == "poisson" else "together"
+    return f"poisson:{repr(spec.rate_per_s).removesuffix('.0')}/s" if spec.kind == "poisson" else "together"
 
 
 Arrivals = Annotated[ArrivalSpec, BeforeValidator(parse_arrivals), PlainSerializer(format_arrivals)]

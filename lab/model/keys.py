@@ -22,23 +22,22 @@ class Key(NamedTuple):
 
 def documented_keys() -> Iterator[Key]:
     """All keys, table by table, in the order of the models."""
-    yield from _keys("scenario", Header())
-    yield from _keys("workload", WorkloadSpec(), skip=("pause",))
-    yield from _keys("workload.pause", None, Pause)
-    yield from _keys("server", ServerSpec())
-    yield from _keys("path", PathSpec(), skip=("up", "down"))
-    yield from _keys("path", LinkSpec(), note=" (one direction: path.up.…, path.down.…)")
-    yield from _keys("client", ClientSpec())
+    yield from _keys("scenario", Header, Header())
+    yield from _keys("workload", WorkloadSpec, WorkloadSpec(), skip=("pause",))
+    yield from _keys("workload.pause", Pause)
+    yield from _keys("server", ServerSpec, ServerSpec())
+    yield from _keys("path", PathSpec, PathSpec(), skip=("up", "down"))
+    yield from _keys("path", LinkSpec, LinkSpec(), note=" (one direction: path.up.…, path.down.…)")
+    yield from _keys("client", ClientSpec, ClientSpec())
 
 
 def _keys(
     table: str,
-    example: BaseModel | None,
-    model: type[BaseModel] | None = None,
+    model: type[BaseModel],
+    example: BaseModel | None = None,
     skip: tuple[str, ...] = (),
     note: str = "",
 ) -> Iterator[Key]:
-    model = model or type(example)
     defaults = example.model_dump(mode="json") if example is not None else {}
     for name, field in model.model_fields.items():
         if name not in skip:

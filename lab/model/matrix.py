@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.errors import ScenarioError
 from lab.model.base import Spec
+from lab.model.path import LINK_KEYS
 from lab.model.problems import build
 from lab.model.scenario import TABLES, CellSpec, Scenario, Settings
 
@@ -24,7 +25,7 @@ class Cell(Spec):
 
 def expand(scenario: Scenario, only: Settings | None = None) -> list[Cell]:
     """All cells in the order of the file; with `only`, those whose axes have these values. Raises ScenarioError."""
-    cells = [_cell(scenario, axes, name="") for axes in _product(scenario)]
+    cells = [_cell(scenario, axes, name="") for axes in _overridden(scenario, _product(scenario))]
     cells += [_extra_cell(scenario, dict(row)) for row in scenario.extra_cells]
     if not cells:
         raise ScenarioError(f"{scenario.source}: every cell is excluded: nothing would run")
@@ -44,7 +45,8 @@ def assign(document: dict[str, Any], dotted: str, value: Any, where: str) -> Non
     table: Any = document.get(first, {})
     if first == "path":
         table = {"preset": table} if isinstance(table, str) else table
-        value, rest = ({"preset": value}, rest) if not rest and isinstance(value, str) else (value, rest)
+        value = {"preset": value} if not rest and isinstance(value, str) else value
+        table = _for_both(table, rest[:1] if rest else value)
     document[first] = _merged(table, rest, value, f"{where}: {dotted!r}")
 
 
@@ -57,23 +59,59 @@ def _merged(table: Any, keys: list[str], value: Any, where: str) -> Any:
     return {**table, keys[0]: _merged(table.get(keys[0], {}), keys[1:], value, where)}
 
 
+def _for_both(path: Any, keys: Any) -> Any:
+    """`path` without what an earlier layer said of one direction, where `keys` now says it of both."""
+    said = {key for key in keys if key in LINK_KEYS} if isinstance(keys, list | dict) else set()
+    if not said or not isinstance(path, dict):
+        return path
+    sides = {side: path[side] for side in ("up", "down") if isinstance(path.get(side), dict)}
+    return {**path, **{name: {key: each[key] for key in each if key not in said} for name, each in sides.items()}}
+
+
 def _product(scenario: Scenario) -> list[Settings]:
+    for exclude in scenario.excludes:
+        _check_exclude(scenario, exclude)
     if not scenario.matrix:
         return [] if scenario.extra_cells else [{}]
     points = [
         dict(zip(scenario.matrix, values, strict=True)) for values in itertools.product(*scenario.matrix.values())
     ]
-    for exclude in scenario.excludes:
-        if unknown := set(exclude) - set(scenario.matrix):
-            raise ScenarioError(f"{scenario.source}: [[exclude]] {unknown.pop()!r} is no axis of [matrix]")
     return [point for point in points if not any(exclude.items() <= point.items() for exclude in scenario.excludes)]
+
+
+def _check_exclude(scenario: Scenario, exclude: Settings) -> None:
+    for key, value in exclude.items():
+        if key not in scenario.matrix:
+            raise ScenarioError(f"{scenario.source}: [[exclude]] {key!r} is no axis of [matrix]")
+        if value not in scenario.matrix[key]:
+            raise ScenarioError(
+                f"{scenario.source}: [[exclude]] {key} = {value!r}: the axis has {scenario.matrix[key]!r}"
+            )
+
+
+def _overridden(scenario: Scenario, points: list[Settings]) -> list[Settings]:
+    """An axis that --set overrides has that one value; the points that have become equal are one."""
+    unique: list[Settings] = []
+    for point in points:
+        point = {key: scenario.overrides.get(key, value) for key, value in point.items()}
+        if point not in unique or not scenario.overrides:
+            unique.append(point)
+    return unique
 
 
 def _extra_cell(scenario: Scenario, row: dict[str, Any]) -> Cell:
     name = row.pop("name", "")
-    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
-        raise ScenarioError(f"{scenario.source}: [[cell]] name = {name!r}: letters, digits, '-', '_' and '.' only")
-    return _cell(scenario, row, name)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        allowed = f"letters, digits, '-', '_' and '.', a letter or digit first, at most {_NAME_LENGTH} characters"
+        raise ScenarioError(f"{scenario.source}: [[cell]] name = {name!r}: {allowed}")
+    (axes,) = _overridden(scenario, [row])
+    return _cell(scenario, axes, name)
+
+
+# File names are `<cell>.<rep>.parquet` within 255 bytes (a character has up to four), and Parquet readers skip those that
+# begin with '_' or '.'.
+_NAME_LENGTH = 50
+_NAME = re.compile(rf"[^\W_][\w.-]{{0,{_NAME_LENGTH - 1}}}")
 
 
 def _cell(scenario: Scenario, axes: Settings, name: str) -> Cell:
@@ -90,34 +128,43 @@ _SWITCH_NAMES = {("nodelay", False): "nagle", ("nodelay", True): "nodelay", ("co
 
 def slug(axes: Settings) -> str:
     """`{"server.flush": "every", "server.nodelay": False}` → `every-nagle`."""
-    return "-".join(_word(key.rsplit(".", 1)[-1], value) for key, value in axes.items()) or "only"
+    words = "-".join(_word(key.rsplit(".", 1)[-1], value) for key, value in axes.items())
+    return words[:_NAME_LENGTH].strip("-_.") or "only"
 
 
 def _word(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return _SWITCH_NAMES.get((key, value), key if value else f"no-{key}")
     text = str(value) if isinstance(value, str) else f"{key}-{value}"
-    return re.sub(r"[^\w.]+", "-", text).strip("-") or key
+    return re.sub(r"[^\w.]+", "-", text).strip("-_.") or key
 
 
 def _select(cells: list[Cell], only: Settings, scenario: Scenario) -> list[Cell]:
     for key, value in only.items():
-        known = {str(cell.axes[key]): None for cell in cells if key in cell.axes}
-        if key != "cell" and str(value) not in known:
-            there = f"it has {', '.join(known)}" if known else f"the axes are {', '.join(axis_keys(cells)) or 'none'}"
-            raise ScenarioError(f"{scenario.source}: --only {key}={value} matches no cell: {there}")
-        cells = [cell for cell in cells if str(cell.name if key == "cell" else cell.axes.get(key)) == str(value)]
-    if not cells:
-        raise ScenarioError(f"{scenario.source}: --only leaves no cell")
+        known = {_said(cell, key): None for cell in cells if key in ("cell", *cell.axes)}
+        if _written(value) not in known:
+            there = f"left are {', '.join(known)}" if known else f"the axes are {', '.join(axis_keys(cells)) or 'none'}"
+            raise ScenarioError(f"{scenario.source}: --only {key}={_written(value)} matches no cell: {there}")
+        cells = [cell for cell in cells if key in ("cell", *cell.axes) and _said(cell, key) == _written(value)]
     return cells
+
+
+def _said(cell: Cell, key: str) -> str:
+    return _written(cell.name if key == "cell" else cell.axes[key])
+
+
+def _written(value: Any) -> str:
+    """As a person writes it in TOML."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _uniquely_named(cells: list[Cell]) -> list[Cell]:
     """Two cells of one name would share their files; the later one gets a number."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     unique = []
     for cell in cells:
-        seen[cell.name] = seen.get(cell.name, 0) + 1
-        number = seen[cell.name]
-        unique.append(cell if number == 1 else cell.model_copy(update={"name": f"{cell.name}-{number}"}))
+        names = itertools.chain([cell.name], (f"{cell.name}-{number}" for number in itertools.count(2)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        unique.append(cell if name == cell.name else cell.model_copy(update={"name": name}))
     return unique

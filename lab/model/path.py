@@ -6,7 +6,7 @@ Says nothing about how: `lab.path` applies it or refuses. "up" is client to serv
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_serializer, model_validator
 
@@ -81,11 +81,11 @@ class DropList(Spec):
     """Exactly these packets are lost: data-carrying packets of this direction and connection, counted from 1."""
 
     model: Literal["drop-list"] = "drop-list"
-    packets: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    packets: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, strict=False)  # TOML has lists only
 
 
 def parse_loss(value: object) -> object:
-    """`"2%"` → Bernoulli; a table keeps its own `model`."""
+    """`"2%"` → Bernoulli; a table is of the model that it names, else of the one whose key it has."""
     if isinstance(value, str):
         number = value.removesuffix("%")
         try:
@@ -95,13 +95,18 @@ def parse_loss(value: object) -> object:
         if not 0 <= percent <= 100:
             raise ValueError(f"{value!r} is no loss: write '2%' (0 to 100), or a table with model = 'drop-list'")
         return BernoulliLoss(probability=percent / 100)
-    if isinstance(value, dict) and value.get("model", "bernoulli") not in ("bernoulli", "drop-list"):
-        raise ValueError(f"model = {value['model']!r}: one of 'bernoulli', 'drop-list'")
-    return value
+    if isinstance(value, dict):
+        model = value.get("model", "drop-list" if "packets" in value else "bernoulli")
+        if model not in ("bernoulli", "drop-list"):
+            raise ValueError(f"model = {model!r}: one of 'bernoulli', 'drop-list'")
+        return {**value, "model": model}
+    if isinstance(value, BernoulliLoss | DropList):
+        return value
+    raise ValueError(f"{value!r} is no loss: write '2%', or a table with model = 'drop-list'")
 
 
 Queue = Annotated[QueueLimit, BeforeValidator(parse_queue), PlainSerializer(format_queue)]
-Loss = Annotated[BernoulliLoss | DropList, BeforeValidator(parse_loss)]
+Loss = Annotated[BernoulliLoss | DropList, Field(discriminator="model"), BeforeValidator(parse_loss)]
 
 
 class LinkSpec(Spec):
@@ -125,11 +130,14 @@ class LinkSpec(Spec):
         return bool(self.delay or self.jitter or self.loss or self.rate)
 
 
-_LINK_KEYS = tuple(LinkSpec.model_fields)
+LINK_KEYS = tuple(LinkSpec.model_fields)
+"""What may be said of one direction, or of both at once."""
 
 
 class PathSpec(Spec):
     """The path of a cell. In a scenario it may be written flat: link keys at the top count for both directions."""
+
+    shorthands: ClassVar[tuple[str, ...]] = LINK_KEYS
 
     backend: Literal["auto", "tun", "loopback"] = Field("auto", description="what applies it; auto takes the best here")
     preset: str = Field("loopback", description=f"a named path to start from: {', '.join(PRESETS)}")
@@ -146,9 +154,9 @@ class PathSpec(Spec):
             return value
         value = dict(value)
         preset = value.get("preset", "loopback")
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(f"preset = {preset!r}: one of {', '.join(PRESETS)}")
-        both = {key: value.pop(key) for key in _LINK_KEYS if key in value}
+        both = {key: value.pop(key) for key in LINK_KEYS if key in value}
         for side in ("up", "down"):
             own = value.get(side, {})
             if isinstance(own, dict):

@@ -13,6 +13,8 @@ from lab.model.workload import WorkloadSpec
 # neighbours are not. A quarter keeps nine of ten intervals within 0.6 to 1.45 of the mean.
 LLM_INTERVAL_CV = 0.25
 
+_PAGE_BYTES = 4096
+
 _WORDS = (
     "a the of and to in is it that was for on are with they be at one have this from or had by hot but some what there "
     "we can out other were all your when up use word how said an each she which do their time if will way about many "
@@ -86,8 +88,8 @@ def _prose(rng: random.Random) -> Iterator[str]:
 
 
 def _filled(words: Iterator[str], size_bytes: int) -> str:
-    """Exactly `size_bytes` of ASCII prose."""
+    """Exactly `size_bytes` of ASCII prose. After a page it repeats itself: megabytes of fresh words would take seconds."""
     text = ""
-    while len(text) < size_bytes:
+    while len(text) < min(size_bytes, _PAGE_BYTES):
         text += next(words)
-    return text[:size_bytes]
+    return (text * (size_bytes // len(text) + 1))[:size_bytes]

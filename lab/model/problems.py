@@ -1,5 +1,6 @@
 """Pydantic's findings, said in the scenario's own words: the dotted key, what was read, what is allowed."""
 
+from collections.abc import Iterator
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -20,31 +21,48 @@ def build(model: type[Model], value: Any, where: str) -> Model:
 
 
 def _describe(model: type[BaseModel], detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"] if part not in ("function-after", "function-before"))
+    key, inner = _walk(model, detail["loc"])
     read = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return f"unknown key {key!r}: allowed here: {', '.join(_allowed(model, detail['loc'][:-1]))}"
+            _, table = _walk(model, detail["loc"][:-1])
+            return f"unknown key {key!r}: allowed here: {', '.join(_allowed(table))}"
         case "missing":
             return f"{key}: missing"
+        case "model_type":
+            return f"{key} = {read!r}: write a table of {', '.join(_allowed(inner))}"
         case "value_error":
             return f"{key or 'these settings'}: {detail['ctx']['error']}"
         case _:
             return f"{key} = {read!r}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
-def _allowed(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table that `loc` leads to."""
+def _allowed(model: type[BaseModel]) -> list[str]:
+    own = [field.alias or name for name, field in model.model_fields.items()]
+    return [*own, *getattr(model, "shorthands", ())]
+
+
+def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
+    """The dotted key that `loc` stands for, and the model it leads to; the tag of a union's member is no key."""
+    keys: list[str] = []
+    members: dict[Any, type[BaseModel]] = {}
     for part in loc:
+        if part in members:
+            model, members = members[part], {}
+            continue
+        keys.append(str(part))
         field = model.model_fields.get(str(part))
-        inner = _model_in(field.annotation) if field else None
-        model = inner or model
-    return [field.alias or name for name, field in model.model_fields.items()]
+        found = list(_models_in(field.annotation)) if field else []
+        if len(found) == 1:
+            model = found[0]
+        members = {each.model_fields["model"].default: each for each in found} if len(found) > 1 else {}
+    return ".".join(keys), model
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The specification inside `X | None` or X itself."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The specifications inside `X`, `X | None` or a union of several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for each in get_args(annotation):
+            yield from _models_in(each)

@@ -7,7 +7,7 @@ refused with the file, the key, what was read and what is allowed. `matrix.py` t
 import tomllib
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lab.errors import ScenarioError
 from lab.model.base import Spec
@@ -28,6 +28,16 @@ class CellSpec(Spec):
     server: ServerSpec = ServerSpec()
     path: PathSpec = PathSpec()
     client: ClientSpec = ClientSpec()
+
+    @model_validator(mode="after")
+    def _reuse_needs_a_connection_that_lasts(self) -> "CellSpec":
+        closing = "framing = 'close'" if self.server.framing == "close" else "keepalive = false"
+        if self.client.reuse > 1 and (self.server.framing == "close" or not self.server.keepalive):
+            raise ValueError(
+                f"client.reuse = {self.client.reuse} needs a connection that lasts, and server.{closing} ends it after "
+                "one response: use reuse = 1, or framing = 'chunked' with keepalive = true"
+            )
+        return self
 
 
 TABLES = tuple(CellSpec.model_fields)
@@ -54,7 +64,7 @@ class Scenario(Spec):
     overrides: Settings
 
     def as_written(self) -> dict[str, Any]:
-        """A document that `read_document` turns into this scenario again: what `run.json` keeps for --resume."""
+        """The document as it was read, with the header as resolved; `overrides` stand beside it and in every cell."""
         return {
             "scenario": self.header.model_dump(),
             **self.tables,

@@ -31,7 +31,7 @@ def parse_flush(value: object) -> FlushSpec:
         if value == "none":
             return FlushSpec(kind="bytes", size_bytes=APPLICATION_BUFFER_BYTES)
         if kind == "bytes" and colon:
-            size_bytes = int(amount) if amount.isdigit() else parse_size(amount)
+            size_bytes = int(amount) if amount.isdecimal() else parse_size(amount)
             if size_bytes > 0:
                 return FlushSpec(kind="bytes", size_bytes=size_bytes)
         if kind == "interval" and colon and (interval_ns := parse_duration(amount)) > 0:

@@ -20,7 +20,14 @@ _SIZE_BYTES = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20}
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z/]+)")
 
 
-def _parse(text: object, units: dict[str, int], what: str, example: str) -> int:
+# A day: beyond it nothing is measured, and sums of nanoseconds stay far inside 64 bits.
+_LONGEST_NS = 24 * 3600 * NS_PER_S
+_FASTEST_BPS = 10**12
+# Socket options and `recv` take C ints.
+_LARGEST_BYTES = 2**31 - 1
+
+
+def _parse(text: object, units: dict[str, int], what: str, example: str, largest: int) -> int:
     """Shared by the three kinds; raises ValueError that names what was read and what is allowed."""
     match = _QUANTITY.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or match[2] not in units:
@@ -28,6 +35,8 @@ def _parse(text: object, units: dict[str, int], what: str, example: str) -> int:
     value = Fraction(match[1]) * units[match[2]]
     if value.denominator != 1:
         raise ValueError(f"{text!r} is finer than one {next(iter(units))}, the lab's resolution of a {what}")
+    if value > largest:
+        raise ValueError(f"{text!r} is above {_format(largest, units)}, the lab's largest {what}")
     return int(value)
 
 
@@ -41,7 +50,7 @@ def _format(value: int, units: dict[str, int]) -> str:
 
 def parse_duration(text: object) -> int:
     """`"20ms"` → 20_000_000 ns."""
-    return _parse(text, _DURATION_NS, "duration", "20ms")
+    return _parse(text, _DURATION_NS, "duration", "20ms", _LONGEST_NS)
 
 
 def format_duration(value_ns: int) -> str:
@@ -51,7 +60,7 @@ def format_duration(value_ns: int) -> str:
 
 def parse_rate(text: object) -> int:
     """`"5Mbit/s"` → 5_000_000 bit/s. Zero is refused: a link that never sends is a blackout, not a rate."""
-    rate_bps = _parse(text, _RATE_BPS, "rate", "5Mbit/s")
+    rate_bps = _parse(text, _RATE_BPS, "rate", "5Mbit/s", _FASTEST_BPS)
     if rate_bps == 0:
         raise ValueError(f"{text!r}: a rate must be above zero")
     return rate_bps
@@ -64,7 +73,7 @@ def format_rate(value_bps: int) -> str:
 
 def parse_size(text: object) -> int:
     """`"64KiB"` → 65_536 bytes; `"64kB"` → 64_000 bytes."""
-    return _parse(text, _SIZE_BYTES, "size", "64KiB")
+    return _parse(text, _SIZE_BYTES, "size", "64KiB", _LARGEST_BYTES)
 
 
 def format_size(value_bytes: int) -> str:

@@ -20,11 +20,14 @@ def parse_value(text: str) -> Any:
 
 
 def parse_assignments(pairs: Iterable[str]) -> dict[str, Any]:
-    """`["a.b=1", …]` → `{"a.b": 1}`. Raises ValueError for a word without `=`."""
-    settings = {}
+    """`["a.b=1", …]` → `{"a.b": 1}`. Raises ValueError for a word without `=` and for a key that comes twice."""
+    settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        key = key.strip()
         if not equals or not key:
             raise ValueError(f"{pair!r} is no KEY=VALUE, as in server.flush=none")
-        settings[key.strip()] = parse_value(value)
+        if key in settings:
+            raise ValueError(f"{key!r} is given twice, as {settings[key]!r} and as {value!r}: only one can hold")
+        settings[key] = parse_value(value)
     return settings

@@ -55,9 +55,10 @@ class WorkloadSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _profile_fills_in(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or value.get("profile", "llm") not in PROFILES:
+        profile = value.get("profile", "llm") if isinstance(value, dict) else None
+        if not isinstance(profile, str) or profile not in PROFILES:
             return value
-        defaults = PROFILES[value.get("profile", "llm")]
+        defaults = PROFILES[profile]
         filled: dict[str, Any] = {"chunks": defaults.chunks, "interval": f"{defaults.interval_ns}ns"}
         if defaults.size_bytes is not None:
             filled["size"] = f"{defaults.size_bytes}B"

@@ -108,7 +108,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
         server = said[index] if index < len(said) else _UNSAID
         client = seen[index] if index < len(seen) else None
         end = client.end if client else server.end
-        disagreements += client is not None and server.end not in (None, client.end)
+        disagreements += client is not None and stream.said is not None and server.end != client.end
         offset = server.offset if server.offset is not None or client is None else seen_end
         seen_end = end if end is not None else seen_end
         write = stream.said.writes[server.write_index - 1] if stream.said and server.write_index else None

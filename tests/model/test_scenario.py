@@ -1,0 +1,203 @@
+"""A scenario file: what is refused, and with which words; and what `run.json` keeps of one."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.errors import ScenarioError
+from lab.model.matrix import expand
+from lab.model.scenario import parse_scenario, read_document
+from tests.model import specs
+
+# Each: the document, and what the message must say: the key, what was read, what is allowed. The file is always named.
+BAD: dict[str, tuple[str, list[str]]] = {
+    "not TOML": ("[server", ["not valid TOML"]),
+    "a table that is none": ("[sever]\nflush = 'end'", ["unknown table 'sever'", "server, path, client, matrix"]),
+    "a key that is none": ("[server]\nflsh = 'end'", ["unknown key 'server.flsh'", "flush, early_headers, nodelay"]),
+    "a setting outside of any table": ("flush = 'end'", ["unknown table 'flush'", "scenario, workload, server"]),
+    "a number for a table": ("server = 5", ["server = 5", "write a table of flush"]),
+    "a number for the header": ("scenario = 5", ["[scenario] must be a table, not 5"]),
+    "a number for the axes": ("matrix = 5", ["[matrix] must be a table, not 5"]),
+    "the header": (
+        "[scenario]\nrepeats = 3",
+        ["[scenario]", "unknown key 'repeats'", "name, description, repeat, seed"],
+    ),
+    "no repetition": ("[scenario]\nrepeat = 0", ["repeat = 0", "greater than or equal to 1"]),
+    "a negative seed": ("[scenario]\nseed = -1", ["seed = -1", "greater than or equal to 0"]),
+    "a name that is no file name": ("[scenario]\nname = 'a/b'", ["name = 'a/b'", r"^[\w.-]*$"]),
+    "a duration without unit": ("[workload]\ninterval = 20", ["workload.interval", "20", "ns, us, ms, s, min"]),
+    "a duration as bare text": ("[workload]\ninterval = '20'", ["workload.interval", "'20'", "as in '20ms'"]),
+    "an interval of nothing": ("[workload]\ninterval = '0ms'", ["workload.interval", "'0ms'", "above zero"]),
+    "a negative duration": ("[workload]\nfirst = '-1ms'", ["workload.first", "'-1ms'", "as in '20ms'"]),
+    "longer than a day": ("[workload]\nfirst = '25000min'", ["workload.first", "'25000min'", "above 1440min"]),
+    "a size without unit": ("[workload]\nsize = 8", ["workload.size", "8", "B, kB, KiB, MB, MiB"]),
+    "a size of nothing": ("[workload]\nsize = '0B'", ["workload.size", "'0B'", "at least one byte"]),
+    "no chunks": ("[workload]\nchunks = 0", ["workload.chunks = 0", "greater than or equal to 1"]),
+    "chunks beyond measure": ("[workload]\nchunks = inf", ["workload.chunks = inf", "integer"]),
+    "chunks as text": ("[workload]\nchunks = '5'", ["workload.chunks = '5'", "integer"]),
+    "a profile that is none": ("[workload]\nprofile = 'gpt'", ["workload.profile = 'gpt'", "'llm', 'phrase'"]),
+    "several profiles": ("[workload]\nprofile = ['llm']", ["workload.profile = ['llm']", "'llm', 'phrase'"]),
+    "a format that is none": ("[workload]\nformat = 'xml'", ["workload.format = 'xml'", "'plain' or 'openai'"]),
+    "half a pause": ("[workload]\npause = { after = 5 }", ["workload.pause.for: missing"]),
+    "more than a pause": (
+        "[workload]\npause = { after = 5, for = '1s', at = 3 }",
+        ["unknown key 'workload.pause.at'", "after, for"],
+    ),
+    "a pause after the end": (
+        "[workload]\nchunks = 5\npause = { after = 5, for = '1s' }",
+        ["workload", "pause.after = 5 is not before the last of 5 chunks"],
+    ),
+    "a flush policy that is none": ("[server]\nflush = 'often'", ["server.flush", "'often'", "every, none, bytes:N"]),
+    "a buffer of nothing": ("[server]\nflush = 'bytes:0'", ["server.flush", "'bytes:0'", "every, none, bytes:N"]),
+    "an interval without unit": ("[server]\nflush = 'interval:5'", ["server.flush", "'5'", "as in '20ms'"]),
+    "a switch as text": ("[server]\nnodelay = 'yes'", ["server.nodelay = 'yes'", "boolean"]),
+    "two writes per chunk": ("[server]\nwrites_per_chunk = 2", ["server.writes_per_chunk = 2", "1 or 3"]),
+    "frames without framing": (
+        "[server]\nwrites_per_chunk = 3\nframing = 'close'",
+        ["server", "writes_per_chunk = 3 needs framing = 'chunked'"],
+    ),
+    "a framing that is none": ("[server]\nframing = 'length'", ["server.framing = 'length'", "'chunked' or 'close'"]),
+    "a congestion control that cannot be": ("[server]\ncongestion = 'a b'", ["server.congestion = 'a b'", "pattern"]),
+    "a buffer larger than a C int": ("[server]\nsndbuf = '4096MiB'", ["server.sndbuf", "'4096MiB'", "2147483647B"]),
+    "a preset that is none": ("path = 'lann'", ["path", "preset = 'lann'", "loopback, lan, fibre, wifi, 4g, 3g"]),
+    "several presets": ("[path]\npreset = ['lan']", ["path", "preset = ['lan']", "loopback, lan, fibre"]),
+    "a number for a path": ("path = 5", ["path = 5", "write a table of backend, preset"]),
+    "a path key that is none": (
+        "[path]\ndelya = '1ms'",
+        ["unknown key 'path.delya'", "preset, up, down, delay, jitter"],
+    ),
+    "a link key that is none": (
+        "[path.up]\ndelya = '1ms'",
+        ["unknown key 'path.up.delya'", "delay, jitter, loss, rate, queue"],
+    ),
+    "a number for a direction": ("[path]\nup = 5", ["path.up = 5", "write a table of delay, jitter"]),
+    "a delay without unit": ("[path.down]\ndelay = 5", ["path.down.delay", "5", "as in '20ms'"]),
+    "a loss without percent": ("[path]\nloss = 0.02", ["path.up.loss", "0.02", "write '2%'"]),
+    "a loss above all": ("[path]\nloss = '200%'", ["path.up.loss", "'200%'", "0 to 100"]),
+    "a loss model that is none": (
+        "[path]\nloss = { model = 'gilbert' }",
+        ["path.up.loss", "model = 'gilbert'", "'bernoulli', 'drop-list'"],
+    ),
+    "a drop-list of nothing": ("[path]\nloss = { model = 'drop-list' }", ["path.up.loss.packets: missing"]),
+    "a drop-list with a stranger": (
+        "[path.down]\nloss = { packets = [1], seed = 3 }",
+        ["unknown key 'path.down.loss.seed'", "model, packets"],
+    ),
+    "packets counted from 0": (
+        "[path.down]\nloss = { packets = [0] }",
+        ["path.down.loss.packets.0 = 0", "greater than or equal to 1"],
+    ),
+    "a probability that is no number": (
+        "[path.down]\nloss = { probability = nan }",
+        ["path.down.loss.probability = nan", "less than or equal to 1"],
+    ),
+    "a rate without unit": ("[path]\nrate = '5'", ["path.up.rate", "'5'", "bit/s, kbit/s, Mbit/s, Gbit/s"]),
+    "a rate of nothing": ("[path]\nrate = '0bit/s'", ["path.up.rate", "'0bit/s'", "above zero"]),
+    "a queue without a rate": ("[path.down]\nqueue = '9p'", ["path.down", "queue without a rate", "give `rate` too"]),
+    "a queue without unit": ("[path]\nrate = '1Mbit/s'\nqueue = 9", ["path.up.queue", "9", "'200p'"]),
+    "a loopback that delays": (
+        "[path]\nbackend = 'loopback'\ndelay = '1ms'",
+        ["path", "backend = 'loopback' applies no delay", "use 'tun' or 'auto'"],
+    ),
+    "no streams": ("[client]\nstreams = 0", ["client.streams = 0", "greater than or equal to 1"]),
+    "streams as a switch": ("[client]\nstreams = true", ["client.streams = True", "integer"]),
+    "fewer requests than streams": (
+        "[client]\nstreams = 3\nrequests = 2",
+        ["client", "requests = 2 leaves some of the 3 streams without work"],
+    ),
+    "arrivals that are none": ("[client]\narrivals = 'often'", ["client.arrivals", "'often'", "staggered:50ms"]),
+    "arrivals without unit": ("[client]\narrivals = 'poisson:20'", ["client.arrivals", "'poisson:20'", "poisson:20/s"]),
+    "a quick ACK that is none": ("[client]\nquickack = true", ["client.quickack = True", "'default', 'on' or 'off'"]),
+    "reuse of a connection that ends": (
+        "[server]\nkeepalive = false\n[client]\nreuse = 2",
+        ["client.reuse = 2", "server.keepalive = false", "use reuse = 1"],
+    ),
+    "reuse of a connection that ends the body": (
+        "[server]\nframing = 'close'\n[client]\nreuse = 2",
+        ["client.reuse = 2", "server.framing = 'close'", "use reuse = 1"],
+    ),
+    "an axis that is no list": ("[matrix]\n'server.flush' = 'end'", ["[matrix] server.flush = 'end'", "a list"]),
+    "an axis without values": ("[matrix]\n'server.flush' = []", ["[matrix] server.flush = []", "one value or more"]),
+    "an axis without quotes": ("[matrix]\nserver.flush = ['end']", ["[matrix] server", '"server.flush"']),
+    "an axis of no table": ("[matrix]\n'sever.flush' = ['end']", ["unknown key 'sever.flush'", "workload, server"]),
+    "an axis of no key": ("[matrix]\n'server.flsh' = ['end']", ["unknown key 'server.flsh'", "flush, early_headers"]),
+    "an axis with a bad value": ("[matrix]\n'server.flush' = ['end', 'x']", ["cell 'x'", "server.flush", "'x'"]),
+    "an axis through a number": ("server = 5\n[matrix]\n'server.cork' = [true]", ["'server.cork'", "5 is not a table"]),
+    "an axis of the header": (
+        "[matrix]\n'scenario.seed' = [1, 2]",
+        ["unknown key 'scenario.seed'", "workload, server"],
+    ),
+    "an exclusion that is no list": ("exclude = 5", ["write [[exclude]]", "not 5"]),
+    "an exclusion without axis": ("[[exclude]]\n'server.flush' = 'end'", ["[[exclude]] 'server.flush' is no axis"]),
+    "an exclusion of no value": (
+        "[matrix]\n'server.flush' = ['end']\n[[exclude]]\n'server.flush' = 'none'",
+        ["[[exclude]] server.flush = 'none'", "['end']"],
+    ),
+    "everything excluded": (
+        "[matrix]\n'server.flush' = ['end']\n[[exclude]]\n'server.flush' = 'end'",
+        ["every cell is excluded"],
+    ),
+    "a cell that is no list": ("[cell]\nname = 'a'", ["write [[cell]]", "{'name': 'a'}"]),
+    "a cell without name": ("[[cell]]\n'server.cork' = true", ["[[cell]] name = ''", "letters, digits"]),
+    "a cell with a path for a name": ("[[cell]]\nname = '../x'", ["[[cell]] name = '../x'", "letters, digits"]),
+    "a cell that Parquet would hide": ("[[cell]]\nname = '_x'", ["[[cell]] name = '_x'", "a letter or digit first"]),
+    "a cell with a long name": (f"[[cell]]\nname = '{'x' * 51}'", ["[[cell]] name", "at most 50 characters"]),
+    "a cell with an unknown key": ("[[cell]]\nname = 'a'\n'server.x' = 1", ["cell 'a'", "unknown key 'server.x'"]),
+    # What the lab does not have is refused like any other slip, and not ignored.
+    "the table proxy": ("[proxy]\ncommand = 'x'", ["unknown table 'proxy'", "allowed here"]),
+    "the table cross": ("[[cross]]\nflows = 1", ["unknown table 'cross'", "allowed here"]),
+    "the table budget": ("[budget]\nttfc_ms = ['p(95)<1']", ["unknown table 'budget'", "allowed here"]),
+    "the table host": ("[host]\nmtu = 1500", ["unknown table 'host'", "allowed here"]),
+    "the table request": ("[request]\nmethod = 'GET'", ["unknown table 'request'", "allowed here"]),
+    "the client httpx": ("[client]\nkind = 'httpx'", ["client.kind = 'httpx'", "'raw'"]),
+    "the client locust": ("[client]\nkind = 'locust'", ["client.kind = 'locust'", "'raw'"]),
+    "the client browser": ("[client]\nkind = 'browser'", ["client.kind = 'browser'", "'raw'"]),
+    "the backend netem": ("[path]\nbackend = 'netem'", ["path.backend = 'netem'", "'auto', 'tun' or 'loopback'"]),
+    "the workload replay": ("[workload]\nprofile = 'replay'", ["workload.profile = 'replay'", "'llm', 'phrase'"]),
+    "somebody else's server": ("[server]\ncommand = 'x'", ["unknown key 'server.command'", "allowed here"]),
+    "a server's address": ("[server]\nurl = 'http://x'", ["unknown key 'server.url'", "allowed here"]),
+}
+
+
+@pytest.mark.parametrize(("text", "fragments"), BAD.values(), ids=BAD)
+def test_a_refusal_names_the_file_the_key_what_was_read_and_what_is_allowed(text: str, fragments: list[str]) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        expand(parse_scenario(text, "some/file.toml", "file"))
+    message = str(caught.value)
+    assert message.startswith("some/file.toml: ")
+    assert [fragment for fragment in fragments if fragment not in message] == [], message
+    assert "\n" not in message.removesuffix("\n") or "not valid TOML" in message
+
+
+def test_an_empty_file_is_one_cell_of_defaults() -> None:
+    scenario = parse_scenario("", "x.toml", "x")
+    assert scenario.header.name == "x"
+    assert [cell.name for cell in expand(scenario)] == ["only"]
+
+
+def test_the_header_says_what_the_command_line_does_not() -> None:
+    text = "[scenario]\nname = 'a'\nrepeat = 5\nseed = 9"
+    header = parse_scenario(text, "x.toml", "x", {"scenario.repeat": 2}).header
+    assert (header.name, header.repeat, header.seed) == ("a", 2, 9)
+
+
+def test_an_override_of_the_header_is_checked_like_the_file() -> None:
+    with pytest.raises(ScenarioError, match=r"x\.toml: \[scenario\]: repeat = 'often'"):
+        parse_scenario("", "x.toml", "x", {"scenario.repeat": "often"})
+
+
+def test_the_given_document_is_not_changed() -> None:
+    document: dict[str, Any] = {"scenario": {"seed": 2}, "server": {"cork": True}, "matrix": {"path.delay": ["1ms"]}}
+    before = repr(document)
+    expand(read_document(document, "x", "x", {"server.cork": False, "path": "lan"}))
+    assert repr(document) == before
+
+
+@given(specs.cells, st.booleans())
+def test_a_scenario_is_kept_as_it_was_written(tables: dict[str, Any], crossed: bool) -> None:
+    axes = {"matrix": {"server.nodelay": [True, False]}, "exclude": [{"server.nodelay": True}]} if crossed else {}
+    document = {"scenario": {"seed": 3}, **tables, **axes, "cell": [{"name": "more", "server.cork": True}]}
+    scenario = read_document(document, "x.toml", "x")
+    assert read_document(scenario.as_written(), "x.toml", "other") == scenario

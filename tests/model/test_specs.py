@@ -1,0 +1,230 @@
+"""The specifications: what each text means, how it is written back, and what is never accepted."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from lab.model.client import ArrivalSpec, ClientSpec, format_arrivals, parse_arrivals
+from lab.model.path import BernoulliLoss, DropList, LinkSpec, Loss, PathSpec, QueueLimit, format_queue, parse_queue
+from lab.model.presets import PRESETS
+from lab.model.scenario import CellSpec
+from lab.model.server import FlushSpec, ServerSpec, format_flush, parse_flush
+from lab.model.workload import PROFILES, WorkloadSpec
+from tests.model import specs
+
+MS = 1_000_000
+_loss: TypeAdapter[Any] = TypeAdapter(Loss)
+
+FLUSHES = [
+    ("every", FlushSpec(kind="every"), "every"),
+    ("end", FlushSpec(kind="end"), "end"),
+    ("none", FlushSpec(kind="bytes", size_bytes=4096), "none"),
+    ("bytes:4096", FlushSpec(kind="bytes", size_bytes=4096), "none"),
+    ("bytes:4KiB", FlushSpec(kind="bytes", size_bytes=4096), "none"),
+    ("bytes:100", FlushSpec(kind="bytes", size_bytes=100), "bytes:100B"),
+    ("interval:100ms", FlushSpec(kind="interval", interval_ns=100 * MS), "interval:100ms"),
+]
+BAD_FLUSHES = ["", "always", "Every", "every:1", "bytes", "bytes:", "bytes:0", "bytes:0B", "bytes:²", "bytes:-1",
+               "bytes:1.5", "interval:", "interval:0ms", "interval:9", "interval", 4096, True, None, ["every"]]  # fmt: skip
+
+QUEUES = [
+    ("200p", QueueLimit(packets=200), "200p"),
+    ("64KiB", QueueLimit(bytes=65_536), "64KiB"),
+    ("50ms", QueueLimit(duration_ns=50 * MS), "50ms"),
+]
+BAD_QUEUES = ["", "200", "0p", "00p", "-1p", "1.5p", "0B", "0ms", "p", "5Mbit/s", 200, None]
+
+LOSSES = [
+    ("0%", BernoulliLoss(probability=0)),
+    ("2%", BernoulliLoss(probability=0.02)),
+    ("0.1%", BernoulliLoss(probability=0.001)),
+    ("100%", BernoulliLoss(probability=1)),
+    ({"probability": 0.5}, BernoulliLoss(probability=0.5)),
+    ({"model": "bernoulli", "probability": 1}, BernoulliLoss(probability=1)),
+    ({"model": "drop-list", "packets": [40]}, DropList(packets=(40,))),
+    ({"packets": [1, 2]}, DropList(packets=(1, 2))),
+]
+BAD_LOSSES = ["2", "%", "-1%", "101%", "nan%", "inf%", 0.02, 2, True, None, [], {}, {"probability": 1.5},
+              {"probability": float("nan")}, {"probability": True}, {"packets": []}, {"packets": [0]},
+              {"packets": [1.5]}, {"packets": 40}, {"model": "gilbert-elliott"}, {"model": "drop-list"},
+              {"model": "bernoulli", "packets": [1]}, {"packets": [1], "probability": 0.5}]  # fmt: skip
+
+ARRIVALS = [
+    ("together", ArrivalSpec(), "together", False),
+    ("staggered:50ms", ArrivalSpec(kind="staggered", spacing_ns=50 * MS), "staggered:50ms", True),
+    ("poisson:20/s", ArrivalSpec(kind="poisson", rate_per_s=20), "poisson:20/s", True),
+    ("poisson:0.5/s", ArrivalSpec(kind="poisson", rate_per_s=0.5), "poisson:0.5/s", True),
+    ("poisson:1234567.5/s", ArrivalSpec(kind="poisson", rate_per_s=1234567.5), "poisson:1234567.5/s", True),
+]
+BAD_ARRIVALS = ["", "alone", "together:1", "staggered", "staggered:0ms", "staggered:50", "poisson", "poisson:20",
+                "poisson:0/s", "poisson:-1/s", "poisson:nan/s", "poisson:inf/s", "poisson:x/s", 20, None]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "spec", "written"), FLUSHES, ids=[case[0] for case in FLUSHES])
+def test_flush_policies(text: str, spec: FlushSpec, written: str) -> None:
+    assert parse_flush(text) == parse_flush(spec) == spec
+    assert format_flush(spec) == written
+
+
+@pytest.mark.parametrize(("text", "limit", "written"), QUEUES, ids=[case[0] for case in QUEUES])
+def test_queue_limits(text: str, limit: QueueLimit, written: str) -> None:
+    assert parse_queue(text) == parse_queue(limit) == limit
+    assert format_queue(limit) == written
+
+
+@pytest.mark.parametrize(("written", "loss"), LOSSES, ids=[str(case[0]) for case in LOSSES])
+def test_losses(written: object, loss: object) -> None:
+    assert _loss.validate_python(written) == loss == _loss.validate_python(loss)
+
+
+@pytest.mark.parametrize(("text", "spec", "written", "open_loop"), ARRIVALS, ids=[case[0] for case in ARRIVALS])
+def test_arrivals(text: str, spec: ArrivalSpec, written: str, open_loop: bool) -> None:
+    assert parse_arrivals(text) == parse_arrivals(spec) == spec
+    assert format_arrivals(spec) == written
+    assert spec.open_loop == open_loop
+
+
+REFUSED = [
+    *((parse_flush, value) for value in BAD_FLUSHES),
+    *((parse_queue, value) for value in BAD_QUEUES),
+    *((parse_arrivals, value) for value in BAD_ARRIVALS),
+    *((_loss.validate_python, value) for value in BAD_LOSSES),
+]
+
+
+@pytest.mark.parametrize(("parse", "value"), REFUSED, ids=[f"{parse.__name__} {value}" for parse, value in REFUSED])
+def test_what_none_of_them_accepts(parse: Any, value: object) -> None:
+    with pytest.raises(ValueError):  # pydantic's ValidationError is one
+        parse(value)
+
+
+@given(specs.flushes)
+def test_flush_policies_read_back(text: str) -> None:
+    assert parse_flush(format_flush(parse_flush(text))) == parse_flush(text)
+
+
+@given(specs.queues)
+def test_queue_limits_read_back(text: str) -> None:
+    assert parse_queue(format_queue(parse_queue(text))) == parse_queue(text)
+
+
+@given(specs.arrivals)
+def test_arrivals_read_back(text: str) -> None:
+    assert parse_arrivals(format_arrivals(parse_arrivals(text))) == parse_arrivals(text)
+
+
+# Time limits: how many bytes the link needs so long to send.
+IN_BYTES = [
+    (QueueLimit(duration_ns=50 * MS), 8_000_000, 50_000),
+    (QueueLimit(duration_ns=1), 1, 1),
+    (QueueLimit(bytes=1500), 8_000_000, 1500),
+    (QueueLimit(packets=10), 8_000_000, None),
+]
+
+
+@pytest.mark.parametrize(("limit", "rate_bps", "size_bytes"), IN_BYTES, ids=["time", "a trickle", "bytes", "packets"])
+def test_a_queue_limit_in_bytes(limit: QueueLimit, rate_bps: int, size_bytes: int | None) -> None:
+    assert limit.in_bytes(rate_bps) == size_bytes
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_path(preset: str) -> None:
+    path = PathSpec.model_validate(preset)
+    assert path.preset == preset
+    assert path.emulates == (preset != "loopback")
+    assert path.rtt_ns == path.up.delay + path.down.delay
+
+
+PATHS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
+    "nothing": ({}, (), ()),
+    "a preset by its name": ("lan", ("delay=500us",), ("delay=500us",)),
+    "both directions over a preset": (
+        {"preset": "fibre", "delay": "1ms"},
+        ("delay=1ms", "rate=100Mbit/s"),
+        ("delay=1ms", "rate=300Mbit/s"),
+    ),
+    "one direction over a preset": (
+        {"preset": "lan", "down": {"delay": "9ms"}},
+        ("delay=500us",),
+        ("delay=9ms",),
+    ),
+    "one direction over both over a preset": (
+        {"preset": "lan", "delay": "2ms", "up": {"delay": "3ms", "rate": "1Mbit/s"}},
+        ("delay=3ms", "rate=1Mbit/s"),
+        ("delay=2ms",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "up", "down"), PATHS.values(), ids=PATHS)
+def test_a_path_unfolds_into_two_directions(written: Any, up: tuple[str, ...], down: tuple[str, ...]) -> None:
+    def link(pairs: tuple[str, ...]) -> LinkSpec:
+        return LinkSpec.model_validate(dict(pair.split("=") for pair in pairs))
+
+    path = PathSpec.model_validate(written)
+    assert (path.up, path.down) == (link(up), link(down))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_fills_in_what_is_left_out(profile: str) -> None:
+    defaults = PROFILES[profile]
+    spec = WorkloadSpec.model_validate({"profile": profile})
+    assert (spec.chunks, spec.interval, spec.size) == (defaults.chunks, defaults.interval_ns, defaults.size_bytes)
+    said = WorkloadSpec.model_validate({"profile": profile, "chunks": 3, "interval": "1ms", "size": "2B"})
+    assert (said.chunks, said.interval, said.size) == (3, MS, 2)
+
+
+def test_requests_in_all_are_the_streams_unless_said() -> None:
+    assert ClientSpec(streams=3).request_count == 3
+    assert ClientSpec(streams=3, requests=7).request_count == 7
+
+
+@pytest.mark.parametrize("value", [True, "1", 1.0, None])
+def test_a_count_is_an_integer(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        ClientSpec(streams=value)
+
+
+@pytest.mark.parametrize("value", ["yes", "true", 1, 0, None])
+def test_a_switch_is_true_or_false(value: Any) -> None:
+    with pytest.raises(ValidationError):
+        ServerSpec(nodelay=value)
+
+
+CLOSING: dict[str, tuple[dict[str, Any], bool]] = {
+    "kept alive": ({}, True),
+    "no keep-alive": ({"keepalive": False}, False),
+    "delimited by its end": ({"framing": "close"}, False),
+}
+
+
+@pytest.mark.parametrize(("server", "lasts"), CLOSING.values(), ids=CLOSING)
+def test_a_connection_is_reused_only_where_it_lasts(server: dict[str, Any], lasts: bool) -> None:
+    assert CellSpec.model_validate({"server": server, "client": {"reuse": 1}}).client.reuse == 1
+    document = {"server": server, "client": {"reuse": 2}}
+    if lasts:
+        assert CellSpec.model_validate(document).client.reuse == 2
+    else:
+        with pytest.raises(ValidationError, match=r"client\.reuse = 2 needs a connection that lasts"):
+            CellSpec.model_validate(document)
+
+
+@given(specs.cells)
+def test_a_resolved_cell_reads_back_as_itself(tables: dict[str, Any]) -> None:
+    """The JSON of run.json is all that --resume has."""
+    spec = CellSpec.model_validate(tables)
+    stored = json.loads(json.dumps(spec.model_dump(mode="json", by_alias=True, exclude_none=True)))
+    assert CellSpec.model_validate(stored) == spec
+
+
+@given(st.sampled_from(sorted(PRESETS)), specs.links, specs.links)
+def test_a_direction_takes_its_own_before_both_before_the_preset(
+    preset: str, both: dict[str, Any], own: dict[str, Any]
+) -> None:
+    path = PathSpec.model_validate({"preset": preset, **both, "up": own})
+    assert path.up == LinkSpec.model_validate({**PRESETS[preset].get("up", {}), **both, **own})
+    assert path.down == LinkSpec.model_validate({**PRESETS[preset].get("down", {}), **both})
