@@ -39,10 +39,14 @@ def _settings(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
 @app.command()
 @click.argument("scenario", default="typewriter")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Override a key in every cell.")
-@click.option("--only", multiple=True, metavar="KEY=VALUE", help="Run only the cells with this axis value (or cell=NAME).")
+@click.option(
+    "--only", multiple=True, metavar="KEY=VALUE", help="Run only the cells with this axis value (or cell=NAME)."
+)
 @click.option("--repeat", type=click.IntRange(1, 10_000), help="Repetitions of every cell.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of workloads, losses, jitter and order.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where runs go.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where runs go."
+)
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with a run that was interrupted.")
 @click.option("--dry-run", is_flag=True, help="Check the scenario and list its cells; run nothing.")
 def run(
@@ -63,7 +67,7 @@ def run(
     from lab import session
 
     if resume is not None:
-        _refuse_with_resume(sets, only, repeat, seed)
+        _refuse_with_resume()
         return session.resume(resume)
     header = {"scenario.repeat": repeat, "scenario.seed": seed}
     overrides = _settings(sets, "--set") | {key: value for key, value in header.items() if value is not None}
@@ -71,9 +75,13 @@ def run(
     return session.describe(plan) if dry_run else session.start(plan, out)
 
 
-def _refuse_with_resume(sets: tuple[str, ...], only: tuple[str, ...], repeat: int | None, seed: int | None) -> None:
-    if sets or only or repeat is not None or seed is not None:
-        raise UsageError("--resume goes on with a run as it was begun: leave --set, --only, --repeat and --seed out")
+def _refuse_with_resume() -> None:
+    """Whatever else was given would be ignored: the run has its scenario, its settings and its place."""
+    context = click.get_current_context()
+    sources = {parameter: context.get_parameter_source(parameter.name or "") for parameter in context.command.params}
+    given = [each.opts[0] for each, source in sources.items() if source is click.core.ParameterSource.COMMANDLINE]
+    if others := [each for each in given if each != "--resume"]:
+        raise UsageError(f"--resume goes on with a run as it was begun: leave {', '.join(others)} out")
 
 
 @app.command()

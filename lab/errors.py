@@ -8,6 +8,7 @@
     ├── SocketOptionError    the kernel refused a socket option
     └── MeasurementError     exit 3: it ran, but what it gave is not a measurement
         ├── ChildFailed      ... a process of a repetition died or missed its deadline; carries its last words
+        ├── ForgeEnded       ... the process that forks the repetitions ended: the run stops, and can be resumed
         └── StorageError     ... a result could not be written or read back
 
 One rule: each message says what was tried, on what, why it failed and what to do. Foreign errors are translated once, at
@@ -55,7 +56,7 @@ class CapabilityError(LabError):
 class SocketOptionError(LabError):
     """The kernel refused a socket option. Not raised when it only rounds a value: that is recorded."""
 
-    exit_code = 3
+    exit_code = 2
 
 
 class MeasurementError(LabError):
@@ -73,6 +74,10 @@ class ChildFailed(MeasurementError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class ForgeEnded(MeasurementError):
+    """The process that forks the repetitions ended. Not raised for one of its children: that costs one repetition."""
 
 
 class StorageError(MeasurementError):

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from lab.errors import LabError
 from lab.model.matrix import Cell, axis_keys, expand
 from lab.model.scenario import Scenario
 from lab.run import catalogue, outcome, runs
@@ -90,7 +91,7 @@ def _execute(run: Run, forge: Forge) -> int:
     try:
         with watcher() as watching:
             execute(run, forge, watching)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LabError):
         _say_how_to_go_on(run)
         raise
     finally:

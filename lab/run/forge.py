@@ -13,9 +13,10 @@ import socket
 import struct
 import subprocess
 import sys
+import traceback
 from typing import Any, NamedTuple
 
-from lab.errors import CapabilityError, LabError, MeasurementError
+from lab.errors import CapabilityError, ForgeEnded, LabError
 from lab.model.path import PathSpec
 from lab.run.repetition import Evidence, Repetition
 
@@ -32,6 +33,13 @@ class Resolution(NamedTuple):
     remedy: str = ""
 
 
+class Fault(NamedTuple):
+    """A fault of the lab, found in the forge and told in the runner."""
+
+    message: str
+    traceback: str
+
+
 class Forge:
     """The runner's end."""
 
@@ -42,16 +50,14 @@ class Forge:
         theirs.close()
 
     def resolve(self, path: PathSpec) -> Resolution:
-        """Which backend this machine would apply `path` with."""
+        """Which backend this machine would apply `path` with. Raises ForgeEnded."""
         answer = self._ask(path)
         assert isinstance(answer, Resolution)
         return answer
 
     def conduct(self, repetition: Repetition) -> Evidence:
-        """Run one repetition. Raises the LabError that ended it."""
+        """Run one repetition. Raises the LabError that ended it, or ForgeEnded."""
         answer = self._ask(repetition)
-        if isinstance(answer, LabError):
-            raise answer
         assert isinstance(answer, Evidence)
         return answer
 
@@ -64,12 +70,19 @@ class Forge:
     def _ask(self, question: object) -> object:
         try:
             _send(self._sock, question)
-            return _receive(self._sock)
+            answer = _receive(self._sock)
         except (EOFError, OSError) as error:
             code = self._process.wait()
-            raise MeasurementError(
-                f"the process that forks the repetitions ended (exit code {code}): run again with --resume"
+            raise ForgeEnded(
+                f"running a repetition: the process that forks its processes ended (exit code {code})"
             ) from error
+        if isinstance(answer, Fault):
+            fault = RuntimeError(answer.message)
+            fault.add_note(answer.traceback)
+            raise fault
+        if isinstance(answer, LabError):
+            raise answer
+        return answer
 
 
 def _send(sock: socket.socket, message: object) -> None:
@@ -113,7 +126,7 @@ def main(fd: int, runner: int) -> None:
 
 def _warm() -> None:
     """Import what the children need, and keep the collector away from it: a frozen heap is not copied by a collection."""
-    import lab.run.conductor  # noqa: F401
+    import lab.run.conductor
 
     if sys.platform == "linux":
         import lab.path.tun.relay  # noqa: F401
@@ -136,3 +149,5 @@ def _answer(question: object) -> object:
         return error if isinstance(question, Repetition) else Resolution(None, error.reason, error.remedy)
     except LabError as error:
         return error
+    except Exception as error:  # else it would end the forge without a word  # noqa: BLE001
+        return Fault(f"{type(error).__name__}: {error}", traceback.format_exc())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.analysis.metrics import Records
 from lab.analysis.validity import Circumstances, Judgement, judge
-from lab.errors import LabError, StorageError
+from lab.errors import ForgeEnded, LabError
 from lab.model.matrix import Cell
 from lab.model.path import PathSpec
 from lab.run import runs
@@ -40,7 +40,7 @@ def resolve_paths(forge: Forge, cells: Iterable[Cell]) -> dict[str, Resolution]:
 
 
 def execute(run: Run, forge: Forge, watcher: Watcher) -> None:
-    """Run what is still to be run, saving after each repetition. Raises StorageError when the disk refuses."""
+    """Run what is still to be run, saving after each repetition. Raises StorageError, ForgeEnded."""
     cells = runs.cells_of(run)
     schedule = Schedule(cells, run.info.repeat, run.info.seed, runs.past_attempts(run))
     lengths_s = {cell.name: streaming_s(cell.spec, str(run.info.seed)) + _OVERHEAD_S for cell in cells}
@@ -51,7 +51,8 @@ def execute(run: Run, forge: Forge, watcher: Watcher) -> None:
         run.info.repetitions.append(entry)
         runs.save(run)
         again = not entry.valid and entry.error is None and schedule.retry(slot)
-        watcher.ended(slot.cell.name, entry.rep, done + 1, done + 1 + len(schedule), _verdict(entry, again))
+        left_s = sum(lengths_s[each.cell.name] for each in schedule.waiting())
+        watcher.ended(slot.cell.name, entry.rep, done + 1, done + 1 + len(schedule), left_s, _verdict(entry, again))
     run.info.finished = True
     runs.save(run)
 
@@ -69,7 +70,7 @@ def _repetition(run: Run, forge: Forge, slot: Slot) -> RepetitionInfo:
     repetition = Repetition(slot.cell, rep, slot.slot, f"{run.info.seed}/{slot.slot}")
     try:
         evidence = forge.conduct(repetition)
-    except StorageError:
+    except ForgeEnded:  # the next repetition would fare no better
         raise
     except LabError as error:
         last_words = getattr(error, "last_words", "")

@@ -15,8 +15,8 @@ class Watcher(Protocol):
     def started(self, cell: str, done: int, total: int, left_s: float) -> None:
         """A repetition begins; `done` of `total` are over and about `left_s` remain."""
 
-    def ended(self, cell: str, rep: int, done: int, total: int, verdict: str) -> None:
-        """A repetition is over; `verdict` is "ok", or why not."""
+    def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
+        """A repetition is over and about `left_s` remain; `verdict` is "ok", or why not."""
 
     def note(self, text: str) -> None:
         """Something that a person should know."""
@@ -25,9 +25,6 @@ class Watcher(Protocol):
 class PlainLines(AbstractContextManager["PlainLines"]):
     """For CI and pipes."""
 
-    def __init__(self) -> None:
-        self._left_s = 0.0
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -35,12 +32,11 @@ class PlainLines(AbstractContextManager["PlainLines"]):
 
     def started(self, cell: str, done: int, total: int, left_s: float) -> None:
         """See Watcher; nothing is printed before there is a result."""
-        self._left_s = left_s
 
-    def ended(self, cell: str, rep: int, done: int, total: int, verdict: str) -> None:
+    def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
         """See Watcher."""
         print(
-            f"[{done:>3}/{total}] {cell} #{rep}: {verdict} (about {self._left_s:.0f} s left)",
+            f"[{done:>3}/{total}] {cell} #{rep}: {verdict} (about {left_s:.0f} s left)",
             file=sys.stderr,
             flush=True,
         )
@@ -77,7 +73,7 @@ class LiveBar(AbstractContextManager["LiveBar"]):
         left = f"about {left_s:.0f} s left"
         self._progress.update(self._task, description=cell, completed=done, total=total, left=left)
 
-    def ended(self, cell: str, rep: int, done: int, total: int, verdict: str) -> None:
+    def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
         """See Watcher; a good repetition moves the bar and needs no line."""
         self._progress.update(self._task, completed=done, total=total)
         if verdict != "ok":

@@ -6,6 +6,7 @@ Trio rounds its timeouts up to whole milliseconds of epoll; a timerfd wakes on t
 import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -28,25 +29,22 @@ class Alarm(Protocol):
 
 
 class ClockAlarm:
-    """Trio's clock: portable, and obedient to `autojump_clock`. Millisecond resolution."""
+    """Trio's timeouts: portable, to the millisecond. With a `clock` on Trio's own time it obeys `autojump_clock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self.now_ns = clock
         self._when_s = math.inf
         self._scope = trio.CancelScope()
 
     def set(self, when_ns: int) -> None:
-        """See Alarm."""
-        self._when_s = when_ns / 1e9
+        """See Alarm. Trio's clock begins anywhere, so only the difference can be carried over."""
+        self._when_s = trio.current_time() + (when_ns - self.now_ns()) / 1e9
         self._scope.deadline = self._when_s
 
     async def ring(self) -> None:
         """See Alarm."""
         with trio.CancelScope(deadline=self._when_s) as self._scope:
             await trio.sleep_forever()
-
-    def now_ns(self) -> int:
-        """See Alarm."""
-        return round(trio.current_time() * 1e9)
 
     def close(self) -> None:
         """Nothing is held."""

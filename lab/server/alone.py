@@ -1,8 +1,13 @@
-"""`lab serve`: the server for people, on a port, until a signal ends it."""
+"""`lab serve`: the server for people, on a port, until a signal ends it.
+
+The rule: signals are events like any other, so that an interrupt never breaks out of the middle of a task.
+"""
 
 import signal
+import socket
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import trio
@@ -16,13 +21,15 @@ from lab.server.routes import Site
 
 
 def serve_alone(host: str, port: int, settings: dict[str, Any], seed: int) -> None:
-    """Serve until SIGTERM (running streams may end) or Ctrl-C (raises KeyboardInterrupt).
+    """Serve until SIGTERM (running streams may end; a second one cuts them) or Ctrl-C (raises KeyboardInterrupt).
 
-    `settings` are keys of [workload] and [server], with or without their table's name. Raises ScenarioError, UsageError.
+    `settings` are keys of [workload] and [server], with or without their table's name. Raises ScenarioError, UsageError,
+    and SocketOptionError for a setting that the kernel refuses.
     """
     site = _site(settings, seed)
     listener = listen(host, port, site)
-    trio.run(_serve, listener, site)
+    if trio.run(_serve, listener, site) is signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 def _site(settings: dict[str, Any], seed: int) -> Site:
@@ -38,17 +45,39 @@ def _site(settings: dict[str, Any], seed: int) -> Site:
     return Site(workload, server, str(seed), int(time.time()))
 
 
-async def _serve(listener: Any, site: Site) -> None:
-    async with running(listener, site) as server:
-        host, port = server.address
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(f"lab: serving on {url}\nlab: try: curl -N {url}/v1/chat/completions", file=sys.stderr, flush=True)
-        await _until_told(server)
+async def _serve(listener: socket.socket, site: Site) -> signal.Signals:
+    """Returns the signal that ended it."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with running(listener, site) as server:
+            _tell(f"serving on {_url(server)}", f"try: curl -N {_url(server)}/v1/chat/completions")
+            told = await anext(signals)
+            if told == signal.SIGTERM:
+                _tell("SIGTERM: waiting for running streams; a second signal cuts them")
+                told = await _drain(server, signals)
+    return signal.Signals(told)
 
 
-async def _until_told(server: Server) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        async for _ in signals:
-            print("lab: SIGTERM: waiting for running streams", file=sys.stderr, flush=True)
-            await server.drain()
-            return
+async def _drain(server: Server, signals: AsyncIterator[int]) -> int:
+    """Until all is done, or until a further signal, which is returned."""
+    told: int = signal.SIGTERM
+    async with trio.open_nursery() as nursery:
+
+        async def listen_on() -> None:
+            nonlocal told
+            told = await anext(signals)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(listen_on)
+        await server.drain()
+        nursery.cancel_scope.cancel()
+    return told
+
+
+def _url(server: Server) -> str:
+    host, port = server.address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _tell(*lines: str) -> None:
+    for line in lines:
+        print(f"lab: {line}", file=sys.stderr, flush=True)

@@ -12,17 +12,22 @@ import trio
 
 from lab.errors import UsageError
 from lab.linux import sockets
-from lab.server import limits
+from lab.server import connection, limits
 from lab.server.alarm import open_alarm
-from lab.server.connection import Connection, Shared
 from lab.server.mode import inherited_options
 from lab.server.pacer import Pacer
 from lab.server.record import StreamRecord
 from lab.server.routes import Site
+from lab.server.shared import Shared
 
 # Connections that the kernel completes while the server is busy; net.core.somaxconn bounds it further.
 _BACKLOG = 4_096
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+# accept(2) hands over what went wrong with the one connection that it was about to return; the listener is well.
+_ITS_OWN_TROUBLE = (
+    errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP,
+    errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ETIMEDOUT,
+)  # fmt: skip
 
 
 def listen(host: str, port: int, site: Site) -> socket.socket:
@@ -69,12 +74,10 @@ class Server:
         return self._shared.pacer.max_slack_ns
 
     async def drain(self) -> None:
-        """Accept no more, answer no further request on open connections, and wait for streams that are running."""
-        self._shared.draining = True
+        """Accept no more, close idle connections, and wait for requests that have begun and streams that are running."""
         self._accepting.cancel()
         with trio.move_on_after(limits.DRAIN_S):
-            while self._shared.streaming:
-                await trio.sleep(0.05)
+            await self._shared.drain()
 
 
 @asynccontextmanager
@@ -102,12 +105,13 @@ async def _accept(shared: Shared, listener: socket.socket, accepting: trio.Cance
             await trio.lowlevel.wait_readable(listener)
             try:
                 sock, _ = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
+            except BlockingIOError:
                 continue
             except OSError as error:
-                if error.errno not in _OUT_OF_RESOURCES:
+                if error.errno in _OUT_OF_RESOURCES:
+                    await trio.sleep(0.1)  # a descriptor may be free then
+                elif error.errno not in _ITS_OWN_TROUBLE:
                     raise
-                await trio.sleep(0.1)  # a descriptor may be free then
                 continue
             sock.setblocking(False)
             shared.nursery.start_soon(_serve, shared, sock)
@@ -116,12 +120,12 @@ async def _accept(shared: Shared, listener: socket.socket, accepting: trio.Cance
 
 async def _serve(shared: Shared, sock: socket.socket) -> None:
     with sock:
-        if shared.connections >= limits.CONNECTIONS:
-            await Connection(shared, sock).turn_away()
-            return
         shared.connections += 1
         try:
-            await Connection(shared, sock).serve()
+            if shared.connections > limits.CONNECTIONS:
+                await connection.turn_away(sock)
+            else:
+                await connection.serve(shared, sock)
         finally:
             shared.connections -= 1
             trio.lowlevel.notify_closing(sock)

@@ -8,11 +8,15 @@ BODY_BYTES = 1024 * 1024
 IDLE_S = 60.0
 # A reader that accepts nothing at all for this long is gone, whatever its socket says.
 BLOCKED_S = 120.0
-# One file descriptor each, below the usual 4,096 hard limit of a container with some room for everything else.
-CONNECTIONS = 2_048
+# As many as one client process of the lab may open (`client.streams`), and some for probes. Where the process may open
+# fewer files, accepting waits until one is free.
+CONNECTIONS = 10_240
 # Text asked for over HTTP, all chunks of a response together: it is held in memory until it has been sent.
-RESPONSE_TEXT_BYTES = 64 * 1024 * 1024
+RESPONSE_TEXT_BYTES = 16 * 1024 * 1024
 CHUNKS_PER_RESPONSE = 100_000
+# A chunk takes 7 µs to plan and encode, 100 bytes of text 30: larger answers are made in a thread, beside the streams.
+INLINE_CHUNKS = 2_000
+INLINE_TEXT_BYTES = 64 * 1024
 # After SIGTERM, streams that are running may end; then they are cut.
 DRAIN_S = 30.0
 # After an error answer the rest of the request is read and thrown away this long, so that a reset does not overtake the

@@ -23,27 +23,27 @@ def flush_policy(spec: FlushSpec) -> flush.Policy:
 
 
 def inherited_options(spec: ServerSpec) -> dict[sockets.Option, sockets.Value]:
-    """What must be set on the listener, because setting it later is not the same.
+    """The listener's, which accepted connections begin with: every option but the cork, which only streams have.
 
-    A connection that began under bbr keeps its pacing when it is switched to cubic (net/ipv4/tcp_bbr.c sets
-    sk_pacing_status and nothing clears it), and a send buffer once set is never tuned again.
+    Some must be set there, because setting them later is not the same: a connection that began under bbr keeps its pacing
+    when it is switched to cubic (net/ipv4/tcp_bbr.c sets sk_pacing_status and nothing clears it), and a send buffer once
+    set is never tuned again.
     """
-    options: dict[sockets.Option, sockets.Value] = {}
-    if sys.platform == "linux":
-        options[sockets.CONGESTION] = spec.congestion
-    if spec.sndbuf is not None:
-        options[sockets.SNDBUF] = spec.sndbuf
-    return options
+    return response_options(spec.model_copy(update={"cork": False}))
 
 
 def response_options(spec: ServerSpec) -> dict[sockets.Option, sockets.Value]:
     """Every option of the mode. Raises CapabilityError for one that only Linux has."""
-    options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: int(spec.nodelay), **inherited_options(spec)}
+    options: dict[sockets.Option, sockets.Value] = {}
     if sys.platform == "linux":
+        options[sockets.CONGESTION] = spec.congestion  # first, for it is the one that the kernel may refuse
         options[sockets.CORK] = int(spec.cork)
         options[sockets.NOTSENT_LOWAT] = spec.notsent_lowat or sockets.NOTSENT_UNLIMITED
     elif spec.cork or spec.notsent_lowat:
         raise CapabilityError("cork and notsent_lowat", "only Linux has them", "Leave them out on this platform")
+    options[sockets.NODELAY] = int(spec.nodelay)
+    if spec.sndbuf is not None:
+        options[sockets.SNDBUF] = spec.sndbuf
     return options
 
 

@@ -52,9 +52,12 @@ class Pacer:
         self.max_slack_ns = 0
 
     def add(self, stream: Paced, when_ns: int) -> None:
-        """Step `stream` at `when_ns`, and from then on whenever it asks."""
-        heapq.heappush(self._heap, (when_ns, next(self._order), stream))
-        self._arm()
+        """Step `stream` at `when_ns`, and from then on whenever it asks. What is due already is done here and now."""
+        now_ns = self._alarm.now_ns()
+        next_ns = stream.step(now_ns) if when_ns <= now_ns else when_ns
+        if next_ns is not None:
+            heapq.heappush(self._heap, (next_ns, next(self._order), stream))
+            self._arm()
 
     async def run(self) -> None:
         """For ever; cancel it to stop."""

@@ -20,6 +20,8 @@ from lab.server.replies import BadRequest
 
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields)
 _SERVER_KEYS = frozenset(ServerSpec.model_fields)
+# A model may be called "4", or "true".
+_TEXT_KEYS = ("model",)
 # What the profile fills in must be filled in again when the query names another profile.
 _PROFILE_KEYS = ("chunks", "interval", "size")
 
@@ -53,11 +55,19 @@ def parse_chat_body(body: bytes) -> ChatRequest:
     if not body:
         return ChatRequest(stream=True)
     try:
-        return ChatRequest.model_validate(json.loads(body))
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        detail = error.errors()[0] if isinstance(error, ValidationError) else None
-        why = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else f"the body is not JSON: {error}"
-        raise BadRequest(why) from error
+        raise BadRequest(f"the body is not JSON: {error}") from error
+    return read_chat(document, "the body")
+
+
+def read_chat(document: Any, where: str) -> ChatRequest:
+    """A chat request from its JSON. Raises BadRequest."""
+    try:
+        return ChatRequest.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadRequest(f"{'.'.join((where, *map(str, first['loc'])))}: {first['msg']}") from error
 
 
 class Wishes(BaseModel):
@@ -84,8 +94,18 @@ def parse_query(query: str, chat_keys: Iterable[str] = ()) -> Wishes:
             allowed = ", ".join(sorted(_WORKLOAD_KEYS | _SERVER_KEYS | set(chat_keys)))
             raise BadRequest(f"unknown parameter {key!r}: this route knows {allowed}")
         target = wishes[table].setdefault(first, {}) if dot else wishes[table]
-        target[rest if dot else key] = parse_value(text)
+        name = rest if dot else key
+        if not isinstance(target, dict) or name in target:
+            raise BadRequest(f"parameter {key!r} comes after another value for {first!r}: only one can hold")
+        target[name] = text if key in _TEXT_KEYS else _value(key, text)
     return Wishes(workload=wishes["workload"], server=wishes["server"], chat=wishes["chat"])
+
+
+def _value(key: str, text: str) -> Any:
+    try:
+        return parse_value(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a thousand brackets
+        raise BadRequest(f"parameter {key!r} cannot be read: {error}") from error
 
 
 def resolve_workload(default: WorkloadSpec, wishes: dict[str, Any]) -> WorkloadSpec:
@@ -96,13 +116,17 @@ def resolve_workload(default: WorkloadSpec, wishes: dict[str, Any]) -> WorkloadS
     if wishes.get("profile", default.profile) != default.profile:
         base = {key: value for key, value in base.items() if key not in _PROFILE_KEYS}
     spec = _resolve(WorkloadSpec, base, wishes)
-    text_bytes = spec.chunks * (spec.size or 1)
-    if spec.chunks > limits.CHUNKS_PER_RESPONSE or text_bytes > limits.RESPONSE_TEXT_BYTES:
+    if spec.chunks > limits.CHUNKS_PER_RESPONSE or text_bytes(spec) > limits.RESPONSE_TEXT_BYTES:
         raise BadRequest(
-            f"{spec.chunks} chunks of {spec.size or 'a few'} bytes are more than one response may hold: "
-            f"at most {limits.CHUNKS_PER_RESPONSE} chunks and {limits.RESPONSE_TEXT_BYTES} bytes of text"
+            f"{spec.chunks} chunks and {text_bytes(spec)} bytes of text are more than one response may hold: "
+            f"at most {limits.CHUNKS_PER_RESPONSE} chunks and {limits.RESPONSE_TEXT_BYTES} bytes"
         )
     return spec
+
+
+def text_bytes(spec: WorkloadSpec) -> int:
+    """The text of all chunks together, at most; words of natural length count as nothing, for the chunks bound them."""
+    return (spec.first_size or 0) + spec.chunks * (spec.size or 0)
 
 
 def resolve_server(default: ServerSpec, wishes: dict[str, Any]) -> ServerSpec:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 CORS_HEADERS = [("access-control-allow-origin", "*")]
 PREFLIGHT_HEADERS = [
     *CORS_HEADERS,
-    ("access-control-allow-methods", "GET, POST, OPTIONS"),
-    ("access-control-allow-headers", "*"),
+    ("access-control-allow-methods", "GET, HEAD, POST, OPTIONS"),
+    # The wildcard does not stand for Authorization, which OpenAI's SDK sends (Fetch standard, section 4.10).
+    ("access-control-allow-headers", "*, Authorization"),
     ("access-control-max-age", "86400"),
 ]
 
@@ -20,7 +21,6 @@ class Reply:
     status: int
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
-    close: bool = False
 
 
 class BadRequest(Exception):
@@ -31,15 +31,14 @@ class BadRequest(Exception):
         self.status = status
         self.headers = headers or []
 
-    def reply(self, *, close: bool) -> Reply:
+    def reply(self) -> Reply:
         """The answer, in the shape that OpenAI's clients show to their users."""
-        error = {"message": str(self), "type": "invalid_request_error", "param": None, "code": self.status}
-        return json_reply({"error": error}, self.status, self.headers, close=close)
+        kind = "invalid_request_error" if self.status < 500 else "server_error"
+        error = {"message": str(self), "type": kind, "param": None, "code": self.status}
+        return json_reply({"error": error}, self.status, self.headers)
 
 
-def json_reply(
-    document: object, status: int = 200, headers: list[tuple[str, str]] | None = None, *, close: bool = False
-) -> Reply:
+def json_reply(document: object, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Reply:
     """A JSON answer."""
     body = json.dumps(document).encode() + b"\n"
-    return Reply(status, body, [("content-type", "application/json"), *CORS_HEADERS, *(headers or [])], close)
+    return Reply(status, body, [("content-type", "application/json"), *CORS_HEADERS, *(headers or [])])

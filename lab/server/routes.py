@@ -1,4 +1,7 @@
-"""Which path answers what: pure decisions from a request to a reply or a stream's script. Touches no socket."""
+"""Which path answers what: pure decisions from a request to a reply or a stream's script.
+
+The rule: whatever a request says, the outcome is an answer or a BadRequest. Touches no socket and reads no clock.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +10,17 @@ from urllib.parse import urlsplit
 
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
-from lab.server.params import ChatRequest, parse_chat_body, parse_query, resolve_server, resolve_workload
+from lab.server import limits
+from lab.server.params import (
+    ChatRequest,
+    Wishes,
+    parse_chat_body,
+    parse_query,
+    read_chat,
+    resolve_server,
+    resolve_workload,
+    text_bytes,
+)
 from lab.server.replies import CORS_HEADERS, PREFLIGHT_HEADERS, BadRequest, Reply, json_reply
 from lab.server.script import ChatOptions, Frame, chat_completion, chat_script, events_script
 
@@ -32,6 +45,15 @@ class StreamReply(NamedTuple):
     stream: int | None  # the label of a stream that is to be recorded
 
 
+Answer = Reply | StreamReply
+
+
+class Later(NamedTuple):
+    """An answer so large that making it would hold up the streams that are running. `make` may be called in a thread."""
+
+    make: Callable[[], Answer]
+
+
 @dataclass(frozen=True)
 class Site:
     """The server's settings: what a request that asks for nothing gets. `epoch_s` dates OpenAI's `created`."""
@@ -41,43 +63,44 @@ class Site:
     seed: str
     epoch_s: int
 
-    def answer(self, request: Request) -> Reply | StreamReply:
-        """Raises BadRequest for what cannot be served."""
-        url = urlsplit(request.target)
+    def answer(self, request: Request) -> Answer | Later:
+        """What to send; of HEAD's answer only the head. Raises BadRequest for what cannot be served."""
+        try:
+            url = urlsplit(request.target)
+        except ValueError as error:
+            raise BadRequest(f"the target {request.target!r} is no URL: {error}") from error
         routes = _ROUTES.get(url.path)
         if routes is None:
             raise BadRequest(f"no such path {url.path!r}: there are {', '.join(_ROUTES)}", 404)
         if request.method == "OPTIONS":
             return Reply(204, headers=PREFLIGHT_HEADERS)
-        if request.method not in routes:
-            allowed = ", ".join((*routes, "OPTIONS"))
+        handler = routes.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            allowed = ", ".join((*routes, "HEAD", "OPTIONS"))
             raise BadRequest(f"{request.method} is not for {url.path}: use {allowed}", 405, [("allow", allowed)])
-        return routes[request.method](self, request, url.query)
+        return handler(self, request, url.query)
 
 
 # The label that the lab's own clients put on a request whose stream is to be recorded; it survives proxies.
 STREAM_LABEL = "lab-stream"
 
 _STREAM_HEADERS = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), *CORS_HEADERS]
+_JSON_HEADERS = [("content-type", "application/json"), *CORS_HEADERS]
+_MAX_DIGITS = 18
 _CHAT_KEYS = ("stream", "max_tokens", "model", "include_usage")
 
 
-def _chat_get(site: Site, request: Request, query: str) -> Reply | StreamReply:
-    chat = parse_query(query, _CHAT_KEYS).chat
-    usage = {"include_usage": chat.pop("include_usage", False)}
-    try:
-        wanted = ChatRequest.model_validate({"stream": True, **chat, "stream_options": usage})
-    except ValueError as error:
-        raise BadRequest(f"query: {error}") from error
-    return _chat(site, request, query, wanted)
-
-
-def _chat_post(site: Site, request: Request, query: str) -> Reply | StreamReply:
-    return _chat(site, request, query, parse_chat_body(request.body))
-
-
-def _chat(site: Site, request: Request, query: str, wanted: ChatRequest) -> Reply | StreamReply:
+def _chat_get(site: Site, request: Request, query: str) -> Answer | Later:
     wishes = parse_query(query, _CHAT_KEYS)
+    options = {"include_usage": wishes.chat.get("include_usage", False)}
+    return _chat(site, request, wishes, read_chat({"stream": True, "stream_options": options} | wishes.chat, "query"))
+
+
+def _chat_post(site: Site, request: Request, query: str) -> Answer | Later:
+    return _chat(site, request, parse_query(query), parse_chat_body(request.body))
+
+
+def _chat(site: Site, request: Request, wishes: Wishes, wanted: ChatRequest) -> Answer | Later:
     limit = {"chunks": wanted.token_limit} if wanted.token_limit else {}
     workload = resolve_workload(site.workload, wishes.workload | limit)
     options = ChatOptions(
@@ -86,24 +109,34 @@ def _chat(site: Site, request: Request, query: str, wanted: ChatRequest) -> Repl
         model=wanted.model or ChatOptions._field_defaults["model"],
         include_usage=bool(wanted.stream_options and wanted.stream_options.include_usage),
     )
-    seed = _stream_seed(site, request)
-    if not wanted.stream:
-        body = chat_completion(workload, seed, options)
-        return Reply(200, body, [("content-type", "application/json"), *CORS_HEADERS])
-    frames = chat_script(workload, seed, options)
-    return StreamReply(frames, resolve_server(site.server, wishes.server), _STREAM_HEADERS, _label(request))
+    server, seed, label = resolve_server(site.server, wishes.server), _stream_seed(site, request), _label(request)
+
+    def make() -> Answer:
+        if not wanted.stream:
+            return Reply(200, chat_completion(workload, seed, options), _JSON_HEADERS)
+        return StreamReply(chat_script(workload, seed, options), server, _STREAM_HEADERS, label)
+
+    return _now_or_later(workload, make)
 
 
-def _events(site: Site, request: Request, query: str) -> Reply | StreamReply:
+def _events(site: Site, request: Request, query: str) -> Answer | Later:
     """For EventSource: what comes after Last-Event-ID, and 204 (which tells it to stop) when nothing does."""
     wishes = parse_query(query)
     workload = resolve_workload(site.workload, wishes.workload)
-    last_id = request.headers.get("last-event-id", "0")
-    # One seed for all, so that a client that resumes finds the stream it left.
-    frames = events_script(workload, f"{site.seed}/events", int(last_id) if last_id.isdecimal() else 0)
-    if not frames:
-        return Reply(204, headers=CORS_HEADERS)
-    return StreamReply(frames, resolve_server(site.server, wishes.server), _STREAM_HEADERS, _label(request))
+    server, label = resolve_server(site.server, wishes.server), _label(request)
+    last_id = _number(request.headers.get("last-event-id", "")) or 0
+
+    def make() -> Answer:
+        # One seed for all, so that a client that resumes finds the stream it left.
+        frames = events_script(workload, f"{site.seed}/events", last_id)
+        return StreamReply(frames, server, _STREAM_HEADERS, label) if frames else Reply(204, headers=CORS_HEADERS)
+
+    return _now_or_later(workload, make)
+
+
+def _now_or_later(workload: WorkloadSpec, make: Callable[[], Answer]) -> Answer | Later:
+    small = workload.chunks <= limits.INLINE_CHUNKS and text_bytes(workload) <= limits.INLINE_TEXT_BYTES
+    return make() if small else Later(make)
 
 
 def _healthz(_site: Site, request: Request, _query: str) -> Reply:
@@ -111,8 +144,12 @@ def _healthz(_site: Site, request: Request, _query: str) -> Reply:
 
 
 def _label(request: Request) -> int | None:
-    label = request.headers.get(STREAM_LABEL, "")
-    return int(label) if label.isdecimal() else None
+    return _number(request.headers.get(STREAM_LABEL, ""))
+
+
+def _number(text: str) -> int | None:
+    """A number that a column of int64 can hold, or None: what is none of ours is as good as absent."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _stream_seed(site: Site, request: Request) -> str:
@@ -121,7 +158,7 @@ def _stream_seed(site: Site, request: Request) -> str:
     return f"{site.seed}/{request.number if label is None else label}"
 
 
-_Handler = Callable[[Site, Request, str], Reply | StreamReply]
+_Handler = Callable[[Site, Request, str], Answer | Later]
 _ROUTES: dict[str, dict[str, _Handler]] = {
     "/v1/chat/completions": {"GET": _chat_get, "POST": _chat_post},
     "/events": {"GET": _events},

@@ -44,7 +44,7 @@ def events_script(spec: WorkloadSpec, seed: str, after_id: int) -> list[Frame]:
     rest = plan_chunks(spec, seed)[after_id:]
     if not rest:
         return []
-    start_ns = rest[0].due_offset_ns
+    start_ns = rest[0].due_offset_ns if after_id else 0
     frames = [
         Frame(chunk.due_offset_ns - start_ns, sse.encode(chunk.text, id=str(number)), chunk.text)
         for number, chunk in enumerate(rest, start=after_id + 1)
