@@ -29,6 +29,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _missing(name: str) -> str | None:
     """Why this machine lacks `name`, or None."""
+    if name == "root":
+        return None if os.geteuid() == 0 else "run the tests as root"
     if name in _PROGRAMS:
         return None if shutil.which(name) else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
     found = _capabilities()

@@ -16,7 +16,7 @@ EXIT_CODES = {
     "ScenarioError": 2,
     "ProtocolError": 3,
     "CapabilityError": 3,
-    "SocketOptionError": 3,
+    "SocketOptionError": 2,
     "MeasurementError": 3,
     "ChildFailed": 3,
     "ForgeEnded": 3,

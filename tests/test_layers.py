@@ -140,8 +140,9 @@ def test_what_runs_everywhere_imports_without_linux(part: str) -> None:
 LIGHT = {
     "the commands": ("import lab.cli", {"trio", "numpy", "pyarrow", "matplotlib", "pydantic", "rich"}),
     "the list": ("from lab.listing import lines; list(lines())", {"trio", "numpy", "pyarrow", "matplotlib"}),
-    "the server": ("import lab.server.alone", {"matplotlib", "pyroute2", "jinja2"}),
-    "a run": ("import lab.run.conductor, lab.run.matrix", {"matplotlib", "pyroute2", "jinja2"}),
+    "the server": ("import lab.server.alone", {"numpy", "pyarrow", "matplotlib", "pyroute2"}),
+    "the forge": ("import lab.run.forge, lab.run.conductor", {"numpy", "pyarrow", "matplotlib", "pyroute2", "rich"}),
+    "a run": ("import lab.session, lab.run.matrix", {"matplotlib", "pyroute2", "jinja2"}),
 }
 
 

@@ -7,6 +7,7 @@ and pace) are set explicitly and read back.
 
 import contextlib
 import errno
+import functools
 import os
 import socket
 import struct
@@ -16,77 +17,31 @@ from dataclasses import dataclass, field
 
 import trio
 
+from lab.clients.pool import visit_all
 from lab.clients.reader import ResponseWatcher
-from lab.clients.schedule import due_offsets_ns
+from lab.clients.visit import STREAM_LABEL, TARGET, Visit, authority
 from lab.errors import ProtocolError
 from lab.linux import sockets
 from lab.model.client import ClientSpec
-from lab.model.workload import WorkloadSpec
 from lab.trace.records import ClientRecord, Completion, StreamSeen
-
-TARGET = "/v1/chat/completions"
-# The label by which the server's record of a stream is found; unlabelled streams are not recorded.
-STREAM_LABEL = "lab-stream"
 
 # asm-generic/socket.h; 64-bit time on every 64-bit Linux. Python does not name it.
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What one client process is to do."""
-
-    address: tuple[str, int]
-    spec: ClientSpec
-    workload: WorkloadSpec
-    seed: str
-    timeout_s: float
-
-
 @dataclass
 class _Run:
     visit: Visit
-    start_ns: int
-    seen: list[StreamSeen] = field(default_factory=list)
     sockets: dict[str, tuple[object, object]] = field(default_factory=dict)
     connections: int = 0
 
 
 async def run(visit: Visit) -> ClientRecord:
-    """Do it. Streams that are not over after `timeout_s` end as `timeout`, with what they have."""
-    state = _Run(visit, time.monotonic_ns())
-    dues = enumerate(due_offsets_ns(visit.spec, visit.seed), start=1)
-    with trio.move_on_after(visit.timeout_s):
-        async with trio.open_nursery() as nursery:
-            for _ in range(visit.spec.streams):
-                nursery.start_soon(_work, state, dues)
-    now_ns = time.monotonic_ns()
-    for seen in state.seen:
-        if seen.completion is None:
-            seen.completion, seen.end_ns = "timeout", now_ns
-    return ClientRecord(sorted(state.seen, key=lambda seen: seen.stream), state.sockets)
-
-
-async def _work(state: _Run, dues: "enumerate[int | None]") -> None:
-    """One stream after the other: each takes the next request that nobody has taken."""
-    for number, offset_ns in dues:
-        now_ns = time.monotonic_ns()
-        due_ns = now_ns if offset_ns is None else state.start_ns + offset_ns
-        await trio.sleep(max(0, due_ns - now_ns) / 1e9)
-        seen = StreamSeen(stream=number, due_ns=due_ns)
-        state.seen.append(seen)
-        completion, seen.error = await _attempt(state, seen)
-        seen.completion, seen.end_ns = completion, time.monotonic_ns()
-
-
-async def _attempt(state: _Run, seen: StreamSeen) -> tuple[Completion, str | None]:
-    try:
-        return await _visit(state, seen), None
-    except ConnectionResetError as error:
-        return "reset", str(error)
-    except (OSError, ProtocolError) as error:
-        return "error", str(error)
+    """Do it."""
+    state = _Run(visit)
+    seen = await visit_all(visit, functools.partial(_visit, state))
+    return ClientRecord(seen, state.sockets)
 
 
 async def _visit(state: _Run, seen: StreamSeen) -> Completion:
@@ -125,8 +80,7 @@ async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
         await trio.lowlevel.wait_writable(sock)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        host, port = state.visit.address
-        raise ConnectionError(f"connecting to {host}:{port}: {os.strerror(code)}")
+        raise ConnectionError(f"connecting to {authority(state.visit.address)}: {os.strerror(code)}")
     seen.connected_ns = time.monotonic_ns()
     seen.client_port, seen.server_port = sock.getsockname()[1], sock.getpeername()[1]
     settings.setdefault(sockets.RCVBUF.name, sockets.Setting(None, sockets.get_option(sock, sockets.RCVBUF)))
@@ -161,9 +115,8 @@ async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, labe
 
 
 def _request(address: tuple[str, int], label: int | None) -> bytes:
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
     labelled = "" if label is None else f"{STREAM_LABEL}: {label}\r\n"
-    head = f"GET {TARGET} HTTP/1.1\r\nhost: {host}:{address[1]}\r\naccept: text/event-stream\r\n{labelled}\r\n"
+    head = f"GET {TARGET} HTTP/1.1\r\nhost: {authority(address)}\r\naccept: text/event-stream\r\n{labelled}\r\n"
     return head.encode()
 
 

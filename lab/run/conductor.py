@@ -10,7 +10,7 @@ import random
 import time
 from typing import Any
 
-from lab.clients.raw import Visit
+from lab.clients.visit import Visit
 from lab.linux.child import Child, Target
 from lab.path.base import Path, PathRecord
 from lab.path.choose import choose

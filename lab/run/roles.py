@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import trio
 
 from lab.clients import raw
+from lab.clients.visit import Visit
 from lab.linux.child import Control
 from lab.linux.realtime import END_PRIORITY, take_realtime_priority
 from lab.model.client import ClientSpec
@@ -53,13 +54,13 @@ async def _serve(control: Control, spec: CellSpec, seed: str, address: str) -> S
     return ServerResult([record.said() for record in records], serving.max_slack_ns)
 
 
-def client(_control: Control, spec: CellSpec, visit: raw.Visit, path: Path) -> ClientRecord:
+def client(_control: Control, spec: CellSpec, visit: Visit, path: Path) -> ClientRecord:
     """Make the visit from the client's side and return what was seen. Ends by itself, at the visit's time limit at last."""
     _enter(path, "client")
     return trio.run(_visit, spec, visit)
 
 
-async def _visit(spec: CellSpec, visit: raw.Visit) -> ClientRecord:
+async def _visit(spec: CellSpec, visit: Visit) -> ClientRecord:
     await _rehearse(spec)
     return await raw.run(visit)
 
@@ -82,4 +83,4 @@ async def _rehearse(spec: CellSpec) -> None:
     workload = spec.workload.model_copy(update=brief)
     site = Site(workload, spec.server, "rehearsal", _EPOCH_S)
     async with running(listen("127.0.0.1", 0, site), site, []) as serving:
-        await raw.run(raw.Visit(serving.address, ClientSpec(), workload, "rehearsal", _REHEARSAL_LIMIT_S))
+        await raw.run(Visit(serving.address, ClientSpec(), workload, "rehearsal", _REHEARSAL_LIMIT_S))

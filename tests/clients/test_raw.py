@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import trio
 
-from lab.clients.raw import STREAM_LABEL, Visit, run
+from lab.clients.raw import run
+from lab.clients.visit import STREAM_LABEL, Visit
 from lab.model.client import ClientSpec
 from lab.model.workload import WorkloadSpec
 from lab.trace.records import ClientRecord, StreamSeen

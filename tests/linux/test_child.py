@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -251,10 +252,13 @@ def test_children_go_with_their_parent(ending: str) -> None:
     assert all(ends(pid) for pid in pids)
 
 
-def test_a_child_sees_its_parents_end_of_the_socket_alone() -> None:
-    """A sibling that inherited an end would keep the child from ever seeing that its parent let go."""
-    with _child(_wait, "older") as older, _child(_wait, "younger") as younger:
-        older._sock.shutdown(socket.SHUT_RDWR)
-        assert older.result(PATIENCE_S) == "stopped"
-        younger.stop()
-        assert younger.result(PATIENCE_S) == "stopped"
+def test_a_younger_sibling_holds_no_end_of_an_elders_socket() -> None:
+    """It would keep the elder from seeing that its parent let go."""
+
+    def inodes(_control: Control) -> set[int]:
+        return {os.stat(link).st_ino for link in Path("/proc/self/fd").glob("*") if link.exists()}
+
+    with _child(_wait, "elder") as elder:
+        held = os.fstat(elder._sock.fileno()).st_ino
+        with _child(inodes, "younger") as younger:
+            assert held not in younger.result(PATIENCE_S)

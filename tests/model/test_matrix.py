@@ -97,6 +97,11 @@ DELAYS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, int]]] = {
         {"path.down.delay": "7ms"},
         (1_000_000, 7_000_000),
     ),
+    "both over an axis of one": (
+        {"matrix": {"path.down.delay": ["3ms"]}},
+        {"path.delay": "7ms"},
+        (7_000_000, 7_000_000),
+    ),
     "another preset keeps what is laid over it": (
         {"path": {"preset": "wifi", "down": {"delay": "2ms"}}},
         {"path": "lan"},

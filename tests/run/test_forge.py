@@ -48,6 +48,13 @@ def test_a_repetition_comes_back_whole(shared: Forge) -> None:
     assert children(_pid(shared)) == []
 
 
+def test_the_forge_has_one_thread_so_that_a_fork_is_safe(shared: Forge) -> None:
+    """Others' locks would stay locked for ever in the child."""
+    shared.resolve(PathSpec())  # it is warm when it answers
+    threads = [(task / "comm").read_text().strip() for task in Path(f"/proc/{_pid(shared)}/task").iterdir()]
+    assert len(threads) == 1, threads
+
+
 def test_equal_seeds_give_equal_words(shared: Forge) -> None:
     texts = [[chunk.text for chunk in shared.conduct(tiny.repetition()).seen.streams[0].chunks] for _ in range(2)]
     assert texts[0] == texts[1]
@@ -56,7 +63,7 @@ def test_equal_seeds_give_equal_words(shared: Forge) -> None:
 def test_an_error_of_the_lab_comes_back_as_itself(shared: Forge) -> None:
     refused = tiny.repetition({"server": {"congestion": "nosuch"}})
     with pytest.raises(
-        ChildFailed, match="the server ended with exit code 3: setting TCP_CONGESTION to 'nosuch'"
+        ChildFailed, match="the server ended with exit code 2: setting TCP_CONGESTION to 'nosuch'"
     ) as caught:
         shared.conduct(refused)
     assert "TCP_CONGESTION" in caught.value.last_words

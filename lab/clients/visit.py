@@ -1,0 +1,33 @@
+"""What one client process is to do, whatever kind of client it is."""
+
+from dataclasses import dataclass
+
+from lab.model.client import ClientSpec
+from lab.model.workload import WorkloadSpec
+
+TARGET = "/v1/chat/completions"
+
+# The label by which the server's record of a stream is found; unlabelled streams are not recorded.
+STREAM_LABEL = "lab-stream"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """All requests of one repetition. Streams that are not over after `timeout_s` end as `timeout`."""
+
+    address: tuple[str, int]
+    spec: ClientSpec
+    workload: WorkloadSpec
+    seed: str
+    timeout_s: float
+
+    @property
+    def url(self) -> str:
+        """Of the stream, for clients that take one."""
+        return f"http://{authority(self.address)}{TARGET}"
+
+
+def authority(address: tuple[str, int]) -> str:
+    """`host:port` as a URL and a Host header write it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
