@@ -20,7 +20,9 @@ def _congestion_controls() -> Iterator[Capability]:
     for name in _CONGESTION_CONTROLS:
         meaning = f"server.congestion = {name!r}"
         if sys.platform != "linux":
-            yield Capability(f"congestion:{name}", meaning, False, "only Linux chooses it per socket", "Run it on Linux")
+            yield Capability(
+                f"congestion:{name}", meaning, False, "only Linux chooses it per socket", "Run it on Linux"
+            )
             continue
         with socket.socket() as sock:
             try:
