@@ -15,7 +15,7 @@ hypothesis.settings.register_profile("lab", deadline=None)
 hypothesis.settings.load_profile("lab")
 
 # Programs that some tests run as peers: what Debian calls the package that brings them.
-_PROGRAMS = {"curl": "curl", "go": "golang-go"}
+_PROGRAMS = {"curl": "curl", "go": "golang-go", "nginx": "nginx-light"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -32,7 +32,7 @@ def _missing(name: str) -> str | None:
     if name == "root":
         return None if os.geteuid() == 0 else "run the tests as root"
     if name in _PROGRAMS:
-        return None if shutil.which(name) else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
+        return None if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
     found = _capabilities()
     if name not in found:
         raise pytest.UsageError(f"unknown capability {name!r}: there are {', '.join([*found, *_PROGRAMS])}")

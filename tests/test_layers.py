@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("session", "listing", "doctor"),
-    ("run", "report"),
+    ("run", "report", "hops"),
     ("server", "path", "clients", "charts"),
     ("trace", "analysis"),
     ("wire", "link", "linux"),

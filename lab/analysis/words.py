@@ -65,8 +65,20 @@ def metric(name: str, value: float | int | bool | str | None) -> str:
 
 
 def axes(values: Mapping[str, object]) -> str:
-    """Write what sets a cell apart: `flush every, nodelay no, path lan`; the dotted keys lose their table."""
-    return ", ".join(f"{key.rpartition('.')[2]} {axis(value)}" for key, value in values.items())
+    """Write what sets a cell apart: `flush every, nodelay false, path lan`; dotted keys lose their table, long values
+    their beginning.
+    """
+    return ", ".join(f"{key.rpartition('.')[2]} {axis_label(value)}" for key, value in values.items())
+
+
+# An axis may be a whole command line; where commands differ, they mostly differ at the end.
+_AXIS_LENGTH = 32
+
+
+def axis_label(value: object) -> str:
+    """The same, short enough for a chart."""
+    text = axis(value)
+    return text if len(text) <= _AXIS_LENGTH else f"…{text[1 - _AXIS_LENGTH :]}"
 
 
 def axis(value: object) -> str:

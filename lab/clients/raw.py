@@ -19,7 +19,7 @@ import trio
 
 from lab.clients.pool import visit_all
 from lab.clients.reader import ResponseWatcher
-from lab.clients.visit import STREAM_LABEL, TARGET, Visit, authority
+from lab.clients.visit import STREAM_LABEL, Visit, authority
 from lab.errors import ProtocolError
 from lab.linux import sockets
 from lab.model.client import ClientSpec
@@ -52,7 +52,9 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
         try:
             await _connect(state, sock, seen)
             for seen.request in range(1, spec.reuse):
-                await _prepare(state.visit, sock, StreamSeen(seen.stream, seen.due_ns, request=seen.request))
+                earlier = StreamSeen(seen.stream, seen.due_ns, request=seen.request)
+                await _prepare(state.visit, sock, earlier)
+                seen.connection_offset += sum(read.size_bytes for read in earlier.reads)
             seen.request = spec.reuse
             return (await _exchange(state.visit, sock, seen, label=True)).completion()
         finally:
@@ -102,10 +104,10 @@ def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
 
 async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
     """One request and its whole response."""
-    watcher = ResponseWatcher(seen, visit.workload, time.monotonic_ns)
-    request = _request(visit.address, seen.stream if label else None)
+    watcher = ResponseWatcher(seen, visit.workload, time.monotonic_ns, chunks_known=visit.own_server)
+    request = _request(visit, seen.stream if label else None)
     seen.request_ns = time.monotonic_ns()
-    sock.send(request)  # a few hundred bytes into an empty buffer: never partial
+    await _send(sock, request)
     while not watcher.complete:
         data, read_ns, stamp_ns = await _read(sock, visit.spec)
         if not data:
@@ -114,10 +116,26 @@ async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, labe
     return watcher
 
 
-def _request(address: tuple[str, int], label: int | None) -> bytes:
-    labelled = "" if label is None else f"{STREAM_LABEL}: {label}\r\n"
-    head = f"GET {TARGET} HTTP/1.1\r\nhost: {authority(address)}\r\naccept: text/event-stream\r\n{labelled}\r\n"
-    return head.encode()
+def _request(visit: Visit, label: int | None) -> bytes:
+    spec, body = visit.request, visit.request.body.encode()
+    fields = {"host": authority(visit.address), "accept": "text/event-stream"}
+    fields |= {name.lower(): value for name, value in spec.headers.items()}
+    if body:
+        fields["content-length"] = str(len(body))
+    if label is not None:
+        fields[STREAM_LABEL] = str(label)
+    head = [f"{spec.method} {spec.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+async def _send(sock: socket.socket, data: bytes) -> None:
+    """One `send` for every request that fits the socket's buffer, which all but the largest do."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[sock.send(view) :]
+        except BlockingIOError:
+            await trio.lowlevel.wait_writable(sock)
 
 
 async def _read(sock: socket.socket, spec: ClientSpec) -> tuple[bytes, int, int | None]:

@@ -19,11 +19,14 @@ _DONE = "[DONE]"
 class ResponseWatcher:
     """Feeds one response into one record."""
 
-    def __init__(self, seen: StreamSeen, workload: WorkloadSpec, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, seen: StreamSeen, workload: WorkloadSpec, clock: Callable[[], int], *, chunks_known: bool = True
+    ) -> None:
+        """`chunks_known`: the workload is the server's own, so that its last planned chunk is an end too."""
         self._seen = seen
         self._reader = StreamReader()
         self._openai = workload.format == "openai"
-        self._chunks_expected = workload.chunks
+        self._chunks_expected = workload.chunks if chunks_known else None
         self._clock = clock
         self._end_seen = False
         self._offset = 0
@@ -51,7 +54,8 @@ class ResponseWatcher:
 
     def completion(self) -> Completion:
         """How the response ended, once it is complete or its connection has closed."""
-        if self._end_seen or len(self._seen.chunks) >= self._chunks_expected:
+        planned = self._chunks_expected is not None and len(self._seen.chunks) >= self._chunks_expected
+        if self._end_seen or planned:
             return "done"
         return "closed" if self.complete or self._reader.end_of_input() is Ending.CLEAN else "truncated"
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from lab.model.client import ClientSpec
+from lab.model.request import RequestSpec
 from lab.model.workload import WorkloadSpec
-
-TARGET = "/v1/chat/completions"
 
 # The label by which the server's record of a stream is found; unlabelled streams are not recorded.
 STREAM_LABEL = "lab-stream"
@@ -18,13 +17,15 @@ class Visit:
     address: tuple[str, int]
     spec: ClientSpec
     workload: WorkloadSpec
+    request: RequestSpec
     seed: str
     timeout_s: float
+    own_server: bool = True  # the lab's, which says just what the workload planned
 
     @property
     def url(self) -> str:
         """Of the stream, for clients that take one."""
-        return f"http://{authority(self.address)}{TARGET}"
+        return f"http://{authority(self.address)}{self.request.path}"
 
 
 def authority(address: tuple[str, int]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.errors import CapabilityError
 
 _CLONE_NEWUSER = 0x10000000
+_CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -25,7 +26,11 @@ _SWITCHES = (
 )
 """Debian's and Ubuntu's switches against user namespaces of ordinary users: file, the value that forbids, the cure."""
 
-_LIMITS = {_CLONE_NEWUSER: "user/max_user_namespaces", _CLONE_NEWNET: "user/max_net_namespaces"}
+_LIMITS = {
+    _CLONE_NEWUSER: "user/max_user_namespaces",
+    _CLONE_NEWNET: "user/max_net_namespaces",
+    _CLONE_NEWPID: "user/max_pid_namespaces",
+}
 """namespaces(7): unshare fails with ENOSPC when one of these is used up."""
 
 
@@ -49,6 +54,14 @@ def new_network_namespace() -> int:
     """Move this process into an empty network namespace; returns a descriptor of it. Raises CapabilityError."""
     _unshare(_CLONE_NEWNET, "create a network namespace")
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def new_process_namespace() -> None:
+    """Have the next fork begin a process namespace: when that child ends, the kernel kills all that it started.
+
+    Raises CapabilityError.
+    """
+    _unshare(_CLONE_NEWPID, "create a process namespace")
 
 
 def may_create_network_namespaces() -> bool:

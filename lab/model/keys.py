@@ -7,6 +7,8 @@ from pydantic import BaseModel
 
 from lab.model.client import ClientSpec
 from lab.model.path import LinkSpec, PathSpec
+from lab.model.proxy import ProxySpec
+from lab.model.request import RequestSpec
 from lab.model.scenario import Header
 from lab.model.server import ServerSpec
 from lab.model.workload import Pause, WorkloadSpec
@@ -28,6 +30,8 @@ def documented_keys() -> Iterator[Key]:
     yield from _keys("server", ServerSpec, ServerSpec())
     yield from _keys("path", PathSpec, PathSpec(), skip=("up", "down"))
     yield from _keys("path", LinkSpec, LinkSpec(), note=" (one direction: path.up.…, path.down.…)")
+    yield from _keys("request", RequestSpec, RequestSpec())
+    yield from _keys("proxy", ProxySpec, ProxySpec())
     yield from _keys("client", ClientSpec, ClientSpec())
 
 

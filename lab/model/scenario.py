@@ -14,6 +14,8 @@ from lab.model.base import Spec
 from lab.model.client import ClientSpec
 from lab.model.path import PathSpec
 from lab.model.problems import build
+from lab.model.proxy import ProxySpec
+from lab.model.request import RequestSpec
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
 
@@ -26,7 +28,9 @@ class CellSpec(Spec):
 
     workload: WorkloadSpec = WorkloadSpec()
     server: ServerSpec = ServerSpec()
+    request: RequestSpec = RequestSpec()
     path: PathSpec = PathSpec()
+    proxy: ProxySpec = ProxySpec()
     client: ClientSpec = ClientSpec()
 
     @model_validator(mode="after")

@@ -49,8 +49,12 @@ def format_flush(spec: FlushSpec) -> str:
 Flush = Annotated[FlushSpec, BeforeValidator(parse_flush), PlainSerializer(format_flush)]
 
 
+# Keys that describe somebody else's server; all others are the mode of the lab's own.
+COMMAND_KEYS = frozenset({"command", "ready", "env", "cwd"})
+
+
 class ServerSpec(Spec):
-    """Every switch is set on every socket and read back; nothing is left to a library's default."""
+    """The lab's own server, with every switch set on every socket and read back; or somebody else's, by its command."""
 
     flush: Flush = Field(FlushSpec(), description="every | none (4 KiB buffer) | bytes:N | interval:T | end")
     early_headers: bool = Field(True, description="send the response head at once; false: with the first flush")
@@ -62,6 +66,23 @@ class ServerSpec(Spec):
     notsent_lowat: Size | None = Field(None, description="TCP_NOTSENT_LOWAT; unset: no limit")
     congestion: str = Field("cubic", description="TCP_CONGESTION, per socket", pattern=r"^[a-z0-9_]{1,15}$")
     keepalive: bool = Field(True, description="HTTP keep-alive; false answers Connection: close")
+    command: str = Field("", description="somebody else's server: words with {host} and {port}; empty: the lab's own")
+    ready: str = Field("/", description="command: path that answers when it is up", pattern=r"^/[!-~]*$")
+    env: dict[str, str] = Field({}, description="command: further environment")
+    cwd: str = Field("", description="command: working directory; empty: this one")
+
+    @model_validator(mode="after")
+    def _a_command_has_its_own_mode(self) -> "ServerSpec":
+        fields = type(self).model_fields
+        changed = [name for name, field in fields.items() if getattr(self, name) != field.default and name != "command"]
+        misplaced = [name for name in changed if (name in COMMAND_KEYS) != bool(self.command)]
+        if misplaced and self.command:
+            raise ValueError(f"{', '.join(misplaced)}: switches of the lab's own server, which a command does not have")
+        if misplaced:
+            raise ValueError(f"{', '.join(misplaced)}: only with server.command")
+        if self.command and "{port}" not in self.command:
+            raise ValueError(f"command = {self.command!r}: it must listen on the port that {{port}} stands for")
+        return self
 
     @model_validator(mode="after")
     def _three_writes_need_frames(self) -> "ServerSpec":

@@ -12,9 +12,10 @@ from typing import Any
 
 from lab.clients.visit import Visit
 from lab.linux.child import Child, Target
+from lab.model.proxy import ProxySpec
 from lab.path.base import Path, PathRecord
 from lab.path.choose import choose
-from lab.run import roles
+from lab.run import programs, roles
 from lab.run.repetition import Clocks, Evidence, Repetition, deadline_s
 
 # Forking and setting up namespaces takes tens of milliseconds; a machine that needs longer than this is stuck.
@@ -31,17 +32,44 @@ def conduct(repetition: Repetition) -> Evidence:
         stack.callback(path.close)
         relay = _start_relay(stack, path)
         beside = [relay] if relay else []
-        server = _fork(stack, "server", functools.partial(roles.server, spec=spec, seed=repetition.seed, path=path))
-        port = server.receive(_START_S, beside).payload["port"]
+        server, port = _start_server(stack, repetition, path, beside)
+        beside.append(server)
+        port = _start_proxy(stack, spec.proxy, path, port, beside)
         time_limit_s = deadline_s(spec, repetition.seed)
-        visit = Visit((path.server_address, port), spec.client, spec.workload, repetition.seed, time_limit_s)
+        target = (path.server_address, port)
+        own = not spec.server.command
+        visit = Visit(target, spec.client, spec.workload, spec.request, repetition.seed, time_limit_s, own_server=own)
         before = read_clocks()
         client = _fork(stack, "client", functools.partial(roles.client, spec=spec, visit=visit, path=path))
-        seen = client.result(time_limit_s + _STOP_S, [*beside, server])
+        seen = client.result(time_limit_s + _STOP_S, beside)
         after = read_clocks()
-        said = _stopped(server)
+        served: roles.ServerResult = _stopped(server)
         log: PathRecord | None = _stopped(relay) if relay else None
-        return Evidence(said.said, seen, log, before, after, said.max_slack_ns)
+        return Evidence(served.said, seen, log, before, after, served.max_slack_ns)
+
+
+def _start_server(
+    stack: contextlib.ExitStack, repetition: Repetition, path: Path, beside: list[Child]
+) -> tuple[Child, int]:
+    """The lab's own, or the command's."""
+    spec = repetition.cell.spec
+    if spec.server.command:
+        job = programs.Job(spec.server.command, spec.server.ready, spec.server.env, spec.server.cwd)
+        server = _fork(stack, "server command", functools.partial(programs.run, job=job, path=path))
+    else:
+        server = _fork(stack, "server", functools.partial(roles.server, spec=spec, seed=repetition.seed, path=path))
+    return server, server.receive(programs.START_S + _START_S, beside).payload["port"]
+
+
+def _start_proxy(stack: contextlib.ExitStack, spec: ProxySpec, path: Path, port: int, beside: list[Child]) -> int:
+    """The port that clients connect to: the proxy's if there is one."""
+    if not spec.command:
+        return port
+    job = programs.Job(spec.command, spec.ready, spec.env, "", upstream=f"{path.server_address}:{port}")
+    proxy = _fork(stack, "proxy", functools.partial(programs.run, job=job, path=path))
+    port = proxy.receive(programs.START_S + _START_S, beside).payload["port"]
+    beside.append(proxy)
+    return int(port)
 
 
 def read_clocks() -> Clocks:

@@ -84,9 +84,7 @@ def _repetition(run: Run, forge: Forge, slot: Slot) -> RepetitionInfo:
 def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> RepetitionInfo:
     """Join, judge, write."""
     cell = repetition.cell
-    path = PathLog(evidence.path.packets, evidence.path.connections) if evidence.path else None
-    expected = cell.spec.workload.chunks
-    joined = join(cell.name, repetition.rep, evidence.said, evidence.seen.streams, path, expected)
+    joined = join_evidence(repetition, evidence)
     tables = joined.tables
     records = Records(tables["chunks"], tables["streams"], tables.get("path", empty("path")))
     judgement = judge(records, _circumstances(cell, evidence))
@@ -102,6 +100,21 @@ def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> Repet
         finished_ns=evidence.after.monotonic_ns,
         error_bars=_error_bars(judgement, evidence),
         sockets=_sockets(evidence),
+    )
+
+
+def join_evidence(repetition: Repetition, evidence: Evidence) -> Joined:
+    """The tables of the repetition."""
+    spec = repetition.cell.spec
+    path = PathLog(evidence.path.packets, evidence.path.connections) if evidence.path else None
+    return join(
+        repetition.cell.name,
+        repetition.rep,
+        evidence.said,
+        evidence.seen.streams,
+        path,
+        chunks_expected=None if spec.server.command else spec.workload.chunks,
+        proxied=bool(spec.proxy.command),
     )
 
 
@@ -124,7 +137,7 @@ def _failures(joined: Joined, evidence: Evidence) -> Iterable[str]:
     if failed:
         yield f"{len(failed)} of {len(evidence.seen.streams)} streams failed: {failed[0].error}"
     if joined.disagreements:
-        yield f"server and client disagree about where {joined.disagreements} chunks ended"
+        yield f"server and client disagree about {joined.disagreements} chunks"
 
 
 def _error_bars(judgement: Judgement, evidence: Evidence) -> dict[str, float | None]:

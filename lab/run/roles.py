@@ -16,7 +16,9 @@ from lab.clients.visit import Visit
 from lab.linux.child import Control
 from lab.linux.realtime import END_PRIORITY, take_realtime_priority
 from lab.model.client import ClientSpec
+from lab.model.request import RequestSpec
 from lab.model.scenario import CellSpec
+from lab.model.server import ServerSpec
 from lab.model.units import NS_PER_MS
 from lab.path.base import Path, SideName
 from lab.server.app import listen, running
@@ -81,6 +83,8 @@ async def _rehearse(spec: CellSpec) -> None:
     """
     brief = {"chunks": _REHEARSAL_CHUNKS, "interval": NS_PER_MS, "first": 0, "pause": None}
     workload = spec.workload.model_copy(update=brief)
-    site = Site(workload, spec.server, "rehearsal", _EPOCH_S)
+    mode = ServerSpec() if spec.server.command else spec.server
+    site = Site(workload, mode, "rehearsal", _EPOCH_S)
     async with running(listen("127.0.0.1", 0, site), site, []) as serving:
-        await raw.run(Visit(serving.address, ClientSpec(), workload, "rehearsal", _REHEARSAL_LIMIT_S))
+        visit = Visit(serving.address, ClientSpec(), workload, RequestSpec(), "rehearsal", _REHEARSAL_LIMIT_S)
+        await raw.run(visit)

@@ -14,7 +14,7 @@ import trio
 
 from lab.errors import ScenarioError
 from lab.model.problems import build
-from lab.model.server import ServerSpec
+from lab.model.server import COMMAND_KEYS, ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server.app import Server, listen, running
 from lab.server.routes import Site
@@ -37,8 +37,8 @@ def _site(settings: dict[str, Any], seed: int) -> Site:
     for dotted, value in settings.items():
         table, _, key = dotted.rpartition(".")
         table = table or ("workload" if key in WorkloadSpec.model_fields else "server")
-        if table not in tables:
-            raise ScenarioError(f"--set {dotted}: a server has only the tables workload and server")
+        if table not in tables or key in COMMAND_KEYS:
+            raise ScenarioError(f"--set {dotted}: this server has the tables workload and server, and no command")
         tables[table][key] = value
     workload = build(WorkloadSpec, tables["workload"], "--set workload")
     server = build(ServerSpec, tables["server"], "--set server")

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import ScenarioError
 from lab.model.problems import Model, build
-from lab.model.server import ServerSpec
+from lab.model.server import COMMAND_KEYS, ServerSpec
 from lab.model.values import parse_value
 from lab.model.workload import WorkloadSpec
 from lab.server import limits
 from lab.server.replies import BadRequest
 
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields)
-_SERVER_KEYS = frozenset(ServerSpec.model_fields)
+_SERVER_KEYS = frozenset(ServerSpec.model_fields) - COMMAND_KEYS
 # A model may be called "4", or "true".
 _TEXT_KEYS = ("model",)
 # What the profile fills in must be filled in again when the query names another profile.

@@ -15,7 +15,7 @@ import pyarrow as pa
 from lab.link.observer import Connection
 from lab.link.packet import DIRECTIONS, NULL, VERDICTS
 from lab.trace.packets import PacketIndex, index_connections
-from lab.trace.records import SaidRow, StreamSaid, StreamSeen, WriteRow
+from lab.trace.records import ChunkRow, SaidRow, StreamSaid, StreamSeen, WriteRow
 from lab.trace.schema import TABLES
 
 
@@ -42,6 +42,7 @@ class _Stream:
     number: int
     said: StreamSaid | None
     seen: StreamSeen
+    same_bytes: bool  # the client read what the server wrote: no proxy between them framed it anew
     packets: PacketIndex | None
     connection: Connection | None
 
@@ -67,13 +68,19 @@ def join(
     said: Iterable[StreamSaid],
     seen: Iterable[StreamSeen],
     path: PathLog | None,
-    chunks_expected: int,
+    chunks_expected: int | None,
+    *,
+    proxied: bool = False,
 ) -> Joined:
-    """Join one repetition. `said` is empty for somebody else's server, `path` None where no packet was logged."""
+    """Join one repetition.
+
+    `said` is empty and `chunks_expected` None for somebody else's server, `path` None where no packet was logged. `proxied`
+    says that a hop between server and path may have framed the response anew: then offsets are the client's alone.
+    """
     rows = {name: _Rows(name) for name in ("chunks", "writes", "reads", "streams")}
     key = {"cell": cell, "rep": rep}
     disagreements = 0
-    for stream in _streams(said, seen, path):
+    for stream in _streams(said, seen, path, proxied):
         own_key = key | {"stream": stream.number}
         disagreements += _add_chunks(rows["chunks"], own_key, stream)
         _add_writes(rows["writes"], own_key, stream)
@@ -85,15 +92,17 @@ def join(
     return Joined(tables, disagreements)
 
 
-def _streams(said: Iterable[StreamSaid], seen: Iterable[StreamSeen], path: PathLog | None) -> Iterable[_Stream]:
+def _streams(
+    said: Iterable[StreamSaid], seen: Iterable[StreamSeen], path: PathLog | None, proxied: bool
+) -> Iterable[_Stream]:
     by_label = {stream.stream: stream for stream in said}
     connections = index_connections(path.packets, path.connections) if path is not None else {}
     for client in seen:
         server = by_label.get(client.stream)
         connection, packets = connections.get((client.client_port, client.server_port), (None, None))
-        offset = server.connection_offset if server else 0
+        offset = server.connection_offset if server and not proxied else client.connection_offset
         placed = packets.from_offset(offset) if packets is not None else None
-        yield _Stream(client.stream, server, client, placed, connection)
+        yield _Stream(client.stream, server, client, not proxied, placed, connection)
 
 
 _UNSAID = SaidRow(offset=None, end=None, write_index=None, due_ns=None, emit_ns=None, text=None)
@@ -107,9 +116,10 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
     for index in range(max(len(said), len(seen))):
         server = said[index] if index < len(said) else _UNSAID
         client = seen[index] if index < len(seen) else None
-        end = client.end if client else server.end
-        disagreements += client is not None and stream.said is not None and server.end != client.end
-        offset = server.offset if server.offset is not None or client is None else seen_end
+        end = client.end if client and client.end is not None else _own(stream, server.end)
+        disagreements += client is not None and stream.said is not None and _differ(stream, server, client)
+        offset = _own(stream, server.offset)
+        offset = seen_end if offset is None and client is not None else offset
         seen_end = end if end is not None else seen_end
         write = stream.said.writes[server.write_index - 1] if stream.said and server.write_index else None
         sent_ns, recv_ns = _crossing(stream.packets, end)
@@ -134,6 +144,16 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
     return disagreements
 
 
+def _own(stream: _Stream, offset: int | None) -> int | None:
+    """An offset that the server counted, where the client's bytes are the same."""
+    return offset if stream.same_bytes else None
+
+
+def _differ(stream: _Stream, server: SaidRow, client: ChunkRow) -> bool:
+    """Whether the two sides cannot mean the same chunk: another place in the same bytes, or another text."""
+    return (stream.same_bytes and client.end is not None and server.end != client.end) or server.text != client.text
+
+
 def _crossing(packets: PacketIndex | None, end: int | None) -> tuple[int | None, int | None]:
     """When the segment with the byte before `end` entered and left the path."""
     return packets.crossing(end - 1) if packets is not None and end is not None else (None, None)
@@ -149,7 +169,7 @@ def _accepted_ns(write: WriteRow | None, *witnesses_ns: int | None) -> int | Non
 
 def _add_writes(rows: _Rows, key: dict[str, Any], stream: _Stream) -> None:
     for index, write in enumerate(stream.said.writes if stream.said else [], start=1):
-        sent_ns, _ = _crossing(stream.packets, write.offset + write.size_bytes)
+        sent_ns, _ = _crossing(stream.packets, _own(stream, write.offset + write.size_bytes))
         rows.add(
             **key,
             index=index,
@@ -174,7 +194,7 @@ _COPIED = (
 ).split()
 
 
-def _add_stream(rows: _Rows, key: dict[str, Any], stream: _Stream, chunks_expected: int) -> None:
+def _add_stream(rows: _Rows, key: dict[str, Any], stream: _Stream, chunks_expected: int | None) -> None:
     rows.add(
         **key,
         **{name: getattr(stream.seen, name) for name in _COPIED},

@@ -11,18 +11,18 @@ Completion = Literal["done", "closed", "truncated", "reset", "timeout", "stopped
 
 
 class ReadRow(NamedTuple):
-    """One `recv` system call that returned data."""
+    """One `recv` system call that returned data. `offset` is None for a client that cannot tell."""
 
-    offset: int
+    offset: int | None
     size_bytes: int
     stamp_ns: int | None  # the kernel's stamp of the newest segment in this read
     read_ns: int
 
 
 class ChunkRow(NamedTuple):
-    """One chunk, complete in read `read_index` (from 1). `end` is the offset one past its last byte."""
+    """One chunk, complete in read `read_index` (from 1). `end` is the offset one past its last byte, None if unknown."""
 
-    end: int
+    end: int | None
     text: str
     arrival_ns: int
     read_index: int
@@ -70,6 +70,7 @@ class StreamSeen:
     due_ns: int
     connection: int = 0
     request: int = 0
+    connection_offset: int = 0  # bytes of the connection's earlier responses: what TCP sequence numbers count from
     client_port: int | None = None
     server_port: int | None = None
     connect_ns: int | None = None
@@ -91,3 +92,5 @@ class ClientRecord:
 
     streams: list[StreamSeen]
     sockets: dict[str, tuple[object, object]]
+    setup_ns: int | None = None  # from the start of the client until it could ask: never part of TTFC
+    clock_error_ns: int | None = None  # of a client whose clock had to be mapped

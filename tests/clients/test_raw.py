@@ -14,6 +14,7 @@ import trio
 from lab.clients.raw import run
 from lab.clients.visit import STREAM_LABEL, Visit
 from lab.model.client import ClientSpec
+from lab.model.request import RequestSpec
 from lab.model.workload import WorkloadSpec
 from lab.trace.records import ClientRecord, StreamSeen
 from tests.clients.responses import HEAD, PLAIN, TEXTS, chunked, sized, until_close
@@ -67,7 +68,7 @@ def _answer(*parts: bytes) -> Serve:
 async def _visit(address: tuple[str, int], timeout_s: float = PATIENCE_S, **client: Any) -> ClientRecord:
     workload = WorkloadSpec.model_validate({"chunks": len(TEXTS)})
     with trio.fail_after(2 * PATIENCE_S):
-        return await run(Visit(address, ClientSpec.model_validate(client), workload, "1/1", timeout_s))
+        return await run(Visit(address, ClientSpec.model_validate(client), workload, RequestSpec(), "1/1", timeout_s))
 
 
 async def _one(serve: Serve, timeout_s: float = PATIENCE_S, **client: Any) -> StreamSeen:
@@ -256,6 +257,7 @@ async def test_small_reads_cut_events() -> None:
     assert len(seen.reads) >= len(response) / 5
     assert _texts(seen) == TEXTS
     for early, late in pairwise(seen.reads):
+        assert early.offset is not None
         assert late.offset == early.offset + early.size_bytes
 
 

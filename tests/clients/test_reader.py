@@ -73,6 +73,8 @@ def test_offsets_and_reads_add_up(sizes: list[int]) -> None:
     assert [read.offset for read in seen.reads] == [sum(map(len, parts[:n])) for n in range(len(parts))]
     for chunk in seen.chunks:
         read = seen.reads[chunk.read_index - 1]
+        assert read.offset is not None
+        assert chunk.end is not None
         assert read.offset < chunk.end <= read.offset + read.size_bytes
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from lab.model.matrix import Cell, expand
 from lab.model.scenario import read_document
 from lab.run.forge import Forge
+from lab.run.matrix import join_evidence
 from lab.run.repetition import Evidence, Repetition
-from lab.trace.join import PathLog, join
 
 Row = dict[str, Any]
 NS_PER_MS = 1_000_000
@@ -48,13 +48,12 @@ class Measured:
 
 def measure(forge: Forge, **tables: Any) -> Measured:
     """Run the cell once and join what was seen."""
-    cell = cell_of(**tables)
-    return joined(cell, forge.conduct(Repetition(cell, rep=1, slot=1, seed="1/1")))
+    repetition = Repetition(cell_of(**tables), rep=1, slot=1, seed="1/1")
+    return joined(repetition, forge.conduct(repetition))
 
 
-def joined(cell: Cell, evidence: Evidence) -> Measured:
+def joined(repetition: Repetition, evidence: Evidence) -> Measured:
     """The evidence as rows."""
-    log = PathLog(evidence.path.packets, evidence.path.connections) if evidence.path else None
-    result = join(cell.name, 1, evidence.said, evidence.seen.streams, log, cell.spec.workload.chunks)
+    result = join_evidence(repetition, evidence)
     tables = {name: table.to_pylist() for name, table in result.tables.items()}
     return Measured(**{"path": [], **tables}, disagreements=result.disagreements)

@@ -95,7 +95,8 @@ def test_an_ordinary_user_measures_the_same_path() -> None:
     """The whole of a repetition in a user namespace: Nagle still waits for its round trip."""
     workload = {"profile": "ticker", "chunks": 30, "interval": "10ms"}
     cell = cell_of(workload=workload, server={"nodelay": False}, path={"backend": "tun", "delay": "20ms"})
-    child = Child("user", functools.partial(as_ordinary_user, repetition=Repetition(cell, rep=1, slot=1, seed="1/1")))
+    repetition = Repetition(cell, rep=1, slot=1, seed="1/1")
+    child = Child("user", functools.partial(as_ordinary_user, repetition=repetition))
     try:
         uid, evidence = child.result(60)
     finally:
@@ -103,7 +104,7 @@ def test_an_ordinary_user_measures_the_same_path() -> None:
     assert uid != 0
     assert evidence.path is not None
     assert evidence.path.user_namespace
-    measured = joined(cell, evidence)
+    measured = joined(repetition, evidence)
     assert len(measured.chunks) == 30
     assert 2.5 <= 30 / measured.reads_with_chunks() <= 4.7
     assert all(chunk["recv_ns"] - chunk["sent_ns"] >= 20 * NS_PER_MS for chunk in measured.chunks)

@@ -47,6 +47,9 @@ VALUES = {
     "workload.seed": 3,
     "server.sndbuf": "8KiB",
     "server.notsent_lowat": "8KiB",
+    "server.command": "uvicorn app:app --port {port}",
+    "request.body": "{}",
+    "proxy.command": "nginx",
     "path.loss": "2%",
     "path.rate": "5Mbit/s",
     "client.requests": 3,
@@ -56,6 +59,7 @@ VALUES = {
 TOGETHER: dict[str, dict[str, Any]] = {
     "workload.pause.after": {"workload.pause": {"after": 3, "for": "1s"}},
     "workload.pause.for": {"workload.pause": {"after": 3, "for": "2s"}},
+    "server.cwd": {"server.command": "serve {port}", "server.cwd": "/tmp"},
     "path.queue": {"path.rate": "5Mbit/s", "path.queue": "200p"},
 }
 

@@ -14,7 +14,7 @@ from tests.model import specs
 # Each: the document, and what the message must say: the key, what was read, what is allowed. The file is always named.
 BAD: dict[str, tuple[str, list[str]]] = {
     "not TOML": ("[server", ["not valid TOML"]),
-    "a table that is none": ("[sever]\nflush = 'end'", ["unknown table 'sever'", "server, path, client, matrix"]),
+    "a table that is none": ("[sever]\nflush = 'end'", ["unknown table 'sever'", "server, request, path, proxy, client, matrix"]),
     "a key that is none": ("[server]\nflsh = 'end'", ["unknown key 'server.flsh'", "flush, early_headers, nodelay"]),
     "a setting outside of any table": ("flush = 'end'", ["unknown table 'flush'", "scenario, workload, server"]),
     "a number for a table": ("server = 5", ["server = 5", "write a table of flush"]),
@@ -146,17 +146,21 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a cell with a long name": (f"[[cell]]\nname = '{'x' * 51}'", ["[[cell]] name", "at most 50 characters"]),
     "a cell with an unknown key": ("[[cell]]\nname = 'a'\n'server.x' = 1", ["cell 'a'", "unknown key 'server.x'"]),
     # What the lab does not have is refused like any other slip, and not ignored.
-    "the table proxy": ("[proxy]\ncommand = 'x'", ["unknown table 'proxy'", "allowed here"]),
+    "an unknown key of the proxy": ("[proxy]\nport = 1", ["unknown key 'proxy.port'", "allowed here: command"]),
     "the table cross": ("[[cross]]\nflows = 1", ["unknown table 'cross'", "allowed here"]),
     "the table budget": ("[budget]\nttfc_ms = ['p(95)<1']", ["unknown table 'budget'", "allowed here"]),
     "the table host": ("[host]\nmtu = 1500", ["unknown table 'host'", "allowed here"]),
-    "the table request": ("[request]\nmethod = 'GET'", ["unknown table 'request'", "allowed here"]),
+    "a method that is none": ("[request]\nmethod = 'get it'", ["request.method", "'get it'"]),
+    "a path that is none": ("[request]\npath = 'events'", ["request.path", "'events'"]),
+    "a header of two lines": ('[request]\nheaders = { a = "b\\nc" }', ["request.headers", "no header field"]),
     "the client httpx": ("[client]\nkind = 'httpx'", ["client.kind = 'httpx'", "'raw'"]),
     "the client locust": ("[client]\nkind = 'locust'", ["client.kind = 'locust'", "'raw'"]),
     "the client browser": ("[client]\nkind = 'browser'", ["client.kind = 'browser'", "'raw'"]),
     "the backend netem": ("[path]\nbackend = 'netem'", ["path.backend = 'netem'", "'auto', 'tun' or 'loopback'"]),
     "the workload replay": ("[workload]\nprofile = 'replay'", ["workload.profile = 'replay'", "'llm', 'phrase'"]),
-    "somebody else's server": ("[server]\ncommand = 'x'", ["unknown key 'server.command'", "allowed here"]),
+    "a command without a port": ("[server]\ncommand = 'x'", ["command = 'x'", "{port}"]),
+    "a command with a mode": ("[server]\ncommand = 'x {port}'\ncork = true", ["cork", "the lab's own server"]),
+    "a mode of nobody's command": ("[server]\nready = '/up'", ["ready", "only with server.command"]),
     "a server's address": ("[server]\nurl = 'http://x'", ["unknown key 'server.url'", "allowed here"]),
 }
 

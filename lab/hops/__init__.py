@@ -1,0 +1,1 @@
+"""Reverse proxies that are ready to stand between server and path: programs of their own, for `[proxy] command`."""
