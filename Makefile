@@ -34,7 +34,6 @@ format: $(STAMP)  ## Let ruff format and fix what it can
 	@$(BIN)/ruff format .
 
 bench: $(STAMP)  ## Speed, as ratios side by side in one run
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
 	@$(BIN)/python -m pytest tests/benchmarks -m bench -s
 
 constraints:  ## Pin what is installed in .venv now, after it was tested
