@@ -32,7 +32,8 @@ def _missing(name: str) -> str | None:
     if name == "root":
         return None if os.geteuid() == 0 else "run the tests as root"
     if name in _PROGRAMS:
-        return None if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
+        found_at = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+        return None if found_at else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
     found = _capabilities()
     if name not in found:
         raise pytest.UsageError(f"unknown capability {name!r}: there are {', '.join([*found, *_PROGRAMS])}")

@@ -42,7 +42,8 @@ def fields(summary: Summary, column_axis: str) -> Field:
     """Lay the cells out: `column_axis` across, every combination of the other axes down."""
     others = [key for key in summary.axis_keys if key != column_axis]
     places = {
-        (_line(row, others), words.axis_label(row.axes.get(column_axis)) or words.UNMEASURED): row for row in summary.cells
+        (_line(row, others), words.axis_label(row.axes.get(column_axis)) or words.UNMEASURED): row
+        for row in summary.cells
     }
     lines = list(dict.fromkeys(line for line, _ in places))
     columns = list(dict.fromkeys(column for _, column in places))

@@ -14,7 +14,10 @@ from tests.model import specs
 # Each: the document, and what the message must say: the key, what was read, what is allowed. The file is always named.
 BAD: dict[str, tuple[str, list[str]]] = {
     "not TOML": ("[server", ["not valid TOML"]),
-    "a table that is none": ("[sever]\nflush = 'end'", ["unknown table 'sever'", "server, request, path, proxy, client, matrix"]),
+    "a table that is none": (
+        "[sever]\nflush = 'end'",
+        ["unknown table 'sever'", "server, request, path, proxy, client, matrix"],
+    ),
     "a key that is none": ("[server]\nflsh = 'end'", ["unknown key 'server.flsh'", "flush, early_headers, nodelay"]),
     "a setting outside of any table": ("flush = 'end'", ["unknown table 'flush'", "scenario, workload, server"]),
     "a number for a table": ("server = 5", ["server = 5", "write a table of flush"]),
