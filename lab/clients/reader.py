@@ -47,10 +47,10 @@ class ResponseWatcher:
             seen.headers_ns, seen.status = read_ns, self._reader.response.status
         seen.reads.append(ReadRow(self._offset, len(data), stamp_ns, read_ns))
         self._offset += len(data)
-        for event, end_offset in ((each.event, each.end_offset) for each in arrived):
+        for event, end_offset, emit_ns in ((each.event, each.end_offset, each.emit_ns) for each in arrived):
             text = self._chunk_text(event)
             if text is not None:
-                seen.chunks.append(ChunkRow(end_offset, text, arrival_ns, len(seen.reads)))
+                seen.chunks.append(ChunkRow(end_offset, text, arrival_ns, len(seen.reads), emit_ns))
 
     def completion(self) -> Completion:
         """How the response ended, once it is complete or its connection has closed."""

@@ -131,7 +131,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
             bytes=None if end is None or offset is None else end - offset,
             text=client.text if client else server.text,
             due_ns=server.due_ns,
-            emit_ns=server.emit_ns,
+            emit_ns=server.emit_ns if stream.said or not client else client.emit_ns,
             write_ns=write.write_ns if write else None,
             accepted_ns=_accepted_ns(write, sent_ns, read.read_ns if read else None),
             sent_ns=sent_ns,

@@ -26,6 +26,7 @@ class ChunkRow(NamedTuple):
     text: str
     arrival_ns: int
     read_index: int
+    emit_ns: int | None = None  # what the server said of it in a comment
 
 
 class WriteRow(NamedTuple):

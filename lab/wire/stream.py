@@ -7,16 +7,21 @@ the read and the packet that carried its last byte. It decodes no chunks of any 
 
 from dataclasses import dataclass
 
+from lab.wire.emitted import EmitComments
 from lab.wire.response import Ending, Piece, ResponseReader
 from lab.wire.sse import Decoder, Event
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An event, and the response's bytes up to and including the one that completed it (framing and head counted)."""
+    """An event, and the response's bytes up to and including the one that completed it (framing and head counted).
+
+    `emit_ns` is what a comment before it says of its production, see `lab.wire.emitted`.
+    """
 
     event: Event
     end_offset: int
+    emit_ns: int | None = None
 
 
 class StreamReader:
@@ -25,13 +30,16 @@ class StreamReader:
     def __init__(self) -> None:
         self.response = ResponseReader()
         self.decoder = Decoder()
+        self._emitted = EmitComments()
         self._body_bytes = 0
 
     def feed(self, data: bytes) -> list[Arrived]:
         """The events that these bytes complete. Raises ProtocolError as `ResponseReader.feed` and `Decoder.feed` do."""
         pieces = self.response.feed(data)
         # Joined, because one call for the whole read costs far less than one for each frame of a transfer-coding.
-        events = self.decoder.feed(b"".join([piece.data for piece in pieces]))
+        body = b"".join([piece.data for piece in pieces])
+        events = self.decoder.feed(body)
+        self._emitted.feed(body)
         return self._place(events, pieces)
 
     def end_of_input(self) -> Ending:
@@ -50,6 +58,7 @@ class StreamReader:
                 piece = next(remaining)
                 piece_begin, piece_end = piece_end, piece_end + len(piece.data)
                 offset = piece.offset
-            arrived.append(Arrived(event, offset + event.end - piece_begin))
+            emit_ns = self._emitted.before(event.end)
+            arrived.append(Arrived(event, offset + event.end - piece_begin, emit_ns))
         self._body_bytes += sum(len(piece.data) for piece in pieces)
         return arrived

@@ -1,6 +1,7 @@
 """Somebody else's server, in as few lines as an engineer would write: uvicorn serves it in the tests."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +17,7 @@ async def chat(_request: Request) -> EventSourceResponse:
     async def tokens() -> AsyncIterator[dict[str, Any]]:
         for number in range(CHUNKS):
             await asyncio.sleep(0.02)
-            yield {"data": f"token {number}"}
+            yield {"comment": f"emit_ns={time.monotonic_ns()}", "data": f"token {number}"}
         yield {"data": "[DONE]"}
 
     return EventSourceResponse(tokens())
