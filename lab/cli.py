@@ -23,6 +23,7 @@ def app() -> None:
     lab run nagle --repeat 5     another shipped scenario; or give a TOML file
     lab list                     scenarios, presets and every scenario key
     lab doctor                   what this machine can do, and the remedy for what it cannot
+    lab probe URL                a real endpoint from outside: timings, and who holds its letters
 
     Exit codes: 0 fine · 2 wrong usage or bad input · 3 not a measurement (invalid, failed, or
     skipped where it had to run) · 70 a fault of the lab itself · 130 interrupted.
@@ -113,6 +114,72 @@ def serve(host: str, port: int, sets: tuple[str, ...], seed: int) -> int:
 
     serve_alone(host, port, _settings(sets, "--set"), seed)
     return 0
+
+
+@app.command()
+@click.argument("url")
+@click.option("--method", metavar="NAME", help="GET; POST when there is a body.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A field of the request; repeatable.")
+@click.option("--body", metavar="TEXT|@FILE", help="The request's body, as JSON unless a Content-Type says otherwise.")
+@click.option("--api-key-env", metavar="NAME", help="The environment variable with the API key: see below.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Ask so many times.")
+@click.option("--toggle", is_flag=True, help="Ask again with one thing changed at a time, and say what matters.")
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write what came to FILE, for replay.")
+@click.option("--timeout", default="60s", show_default=True, help="Give each request so long, connecting included.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing is typed.")
+def probe(
+    url: str,
+    method: str | None,
+    headers: tuple[str, ...],
+    body: str | None,
+    api_key_env: str | None,
+    repeat: int,
+    toggle: bool,
+    record: Path | None,
+    timeout: str,
+    as_json: bool,
+) -> int:
+    """Measure the event stream at URL from outside: type it as it arrives, then its timings, ending, headers, verdict.
+
+    \b
+    lab probe http://127.0.0.1:8000/v1/chat/completions
+    lab probe https://api.openai.com/v1/chat/completions --body @request.json
+    lab probe https://llm.example/v1/chat/completions --body @request.json --api-key-env LLM_KEY --toggle
+
+    OpenAI's chunks and plain SSE are told apart by themselves. The verdict is drawn from the pattern of arrivals alone:
+    smooth, whole-body, byte-lumps, timer, one-late, delayed-ack, source-bursts, unterminated, stalled, or undecided.
+    Nothing is asked for compressed unless a header does; redirects are not followed. After the first chunk 20 s of silence
+    are a stall; more than 256 MiB or 200,000 chunks are not read.
+
+    The API key goes as a Bearer token, and is never shown. The variable named by --api-key-env is sent over https, or to
+    this machine. Without the option OPENAI_API_KEY is sent to https://api.openai.com, and to nobody else.
+
+    --toggle: gzip or identity, GET or POST, a kept-alive or a fresh connection, another Accept.
+
+    --json: url, status, connect_ms, ttfb_ms, ttfc_ms (of the first chunk), gap_ms {p50, p95, p99, max}, chunks, reads,
+    chunks_per_read, completion (done, closed, truncated, reset, timeout, stopped or error), headers [{name, value,
+    advice}], verdict, evidence; with --repeat also repetitions, with --toggle also toggles [{change, matters,
+    differences, and the same figures}]. null is what was not measured.
+
+    Exit codes: 0 measured to its end · 3 not · 2 wrong usage · 130 interrupted, with what there was.
+    """
+    from lab.probe import Wishes
+    from lab.probe import probe as run_probe
+
+    limit_s = _duration_s(timeout, "--timeout")
+    return run_probe(Wishes(url, method, headers, body, api_key_env, repeat, toggle, record, limit_s, as_json))
+
+
+def _duration_s(text: str, option: str) -> float:
+    from lab.model.units import NS_PER_S, parse_duration
+
+    try:
+        duration_ns = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+    if duration_ns == 0:
+        raise UsageError(f"{option} {text}: must be above zero")
+    return duration_ns / NS_PER_S
 
 
 @app.command()

@@ -22,6 +22,7 @@ def lines() -> Iterator[str]:
     yield "\nWORKLOADS (workload.profile = NAME)"
     for profile, defaults in PROFILES.items():
         yield f"  {profile:<18}{defaults.chunks} chunks, one every {format_duration(defaults.interval_ns)} (mean)"
+    yield f"  {'replay':<18}what lab probe --record FILE captured, at its own times (workload.capture = FILE)"
     yield "\nKEYS (in a scenario, --set, --only; in [matrix] with a list of values)"
     for key in documented_keys():
         yield f"  {key.dotted:<26}{key.default:<12}{key.meaning}"

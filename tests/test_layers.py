@@ -15,7 +15,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("session", "listing", "doctor"),
+    ("session", "probe", "listing", "doctor"),
     ("run", "report", "hops"),
     ("server", "path", "clients", "charts"),
     ("trace", "analysis"),
@@ -122,7 +122,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 print(json.dumps(sorted(name for name in sys.modules if name.startswith("lab."))))
 """
-ELSEWHERE = ("server", "report", "analysis", "trace", "charts", "listing", "model", "wire", "link")
+ELSEWHERE = ("server", "probe", "report", "analysis", "trace", "charts", "listing", "model", "wire", "link")
 LINUX_ONLY = {"lab.linux.child", "lab.linux.namespaces", "lab.linux.tun", "lab.linux.timerfd", "lab.linux.unprivileged"}
 
 

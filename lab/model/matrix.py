@@ -119,6 +119,9 @@ def _cell(scenario: Scenario, axes: Settings, name: str) -> Cell:
     document = dict(scenario.tables)
     for dotted, value in {**axes, **scenario.overrides}.items():
         assign(document, dotted, value, where)
+    workload = document.get("workload")
+    if scenario.read_capture and isinstance(workload, dict) and isinstance(file := workload.get("capture"), str):
+        document["workload"] = {**workload, "capture": scenario.read_capture(file)}
     return Cell(name=name or slug(axes), axes=axes, spec=build(CellSpec, document, where))
 
 

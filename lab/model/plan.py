@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from lab.model.capture import CapturedChunk
 from lab.model.workload import WorkloadSpec
 
 # Intervals of `llm` are gamma-distributed with this coefficient of variation: a decoder's steps are regular, but its batch
@@ -53,7 +54,10 @@ def _due_offsets_ns(spec: WorkloadSpec, rng: random.Random) -> list[int]:
 
 
 def _gaps_ns(spec: WorkloadSpec, rng: random.Random) -> Iterator[int]:
-    """The interval before each chunk; the first has none."""
+    """The interval before each chunk; the first has none, except in a replay, where it waited in its time as well."""
+    if spec.profile == "replay":
+        yield from _captured_gaps_ns(spec)
+        return
     yield 0
     for index in range(1, spec.chunks):
         match spec.profile:
@@ -68,7 +72,21 @@ def _gaps_ns(spec: WorkloadSpec, rng: random.Random) -> Iterator[int]:
                 yield spec.interval
 
 
+def _captured_gaps_ns(spec: WorkloadSpec) -> Iterator[int]:
+    before_ns = 0
+    for chunk in _captured(spec):
+        yield chunk.at_ns - before_ns
+        before_ns = chunk.at_ns
+
+
+def _captured(spec: WorkloadSpec) -> tuple[CapturedChunk, ...]:
+    return spec.capture.chunks[: spec.chunks] if spec.capture is not None else ()
+
+
 def _texts(spec: WorkloadSpec, rng: random.Random) -> Iterator[str]:
+    if spec.profile == "replay":
+        yield from (chunk.text for chunk in _captured(spec))
+        return
     words = _prose(rng)
     for index in range(spec.chunks):
         size_bytes = spec.first_size if index == 0 and spec.first_size else spec.size

@@ -5,12 +5,14 @@ refused with the file, the key, what was read and what is allowed. `matrix.py` t
 """
 
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from lab.errors import ScenarioError
 from lab.model.base import Spec
+from lab.model.capture import Capture
 from lab.model.client import ClientSpec
 from lab.model.path import PathSpec
 from lab.model.problems import build
@@ -66,6 +68,8 @@ class Scenario(Spec):
     excludes: list[Settings]
     extra_cells: list[dict[str, Any]]
     overrides: Settings
+    read_capture: Callable[[str], Capture] | None = None
+    """From the name in `workload.capture` to what was recorded: given by whoever reads files, for nothing here does."""
 
     def as_written(self) -> dict[str, Any]:
         """The document as it was read, with the header as resolved; `overrides` stand beside it and in every cell."""

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -18,6 +19,7 @@ from lab.model.server import COMMAND_KEYS, ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server.app import Server, listen, running
 from lab.server.routes import Site
+from lab.trace.captures import read_capture
 
 
 def serve_alone(host: str, port: int, settings: dict[str, Any], seed: int) -> None:
@@ -38,8 +40,12 @@ def _site(settings: dict[str, Any], seed: int) -> Site:
         table, _, key = dotted.rpartition(".")
         table = table or ("workload" if key in WorkloadSpec.model_fields else "server")
         if table not in tables or key in COMMAND_KEYS:
-            raise ScenarioError(f"--set {dotted}: this server has the tables workload and server, and no command")
+            raise ScenarioError(
+                f"--set {dotted}: a server has only the tables workload and server, and this one no command"
+            )
         tables[table][key] = value
+    if isinstance(file := tables["workload"].get("capture"), str):
+        tables["workload"]["capture"] = read_capture(Path(file))
     workload = build(WorkloadSpec, tables["workload"], "--set workload")
     server = build(ServerSpec, tables["server"], "--set server")
     return Site(workload, server, str(seed), int(time.time()))

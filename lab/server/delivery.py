@@ -14,6 +14,7 @@ from lab.linux.sockets import Setting
 from lab.model.server import ServerSpec
 from lab.server import limits
 from lab.server.channel import Channel
+from lab.server.express import ExpressStream
 from lab.server.mode import flush_policy, must_close_after, release_cork
 from lab.server.record import StreamRecord
 from lab.server.routes import Request, StreamReply
@@ -32,8 +33,7 @@ async def deliver(
     record = _new_record(channel, request, reply, spec, settings) if shared.records is not None else None
     with trio.CancelScope() as watching:
         writer = _new_writer(shared, channel.sock, watching, record)
-        policy, frames, clock = flush_policy(spec.flush), framing(spec.framing), time.monotonic_ns
-        stream = Stream(reply.frames, request.head_ns, policy, frames, spec.writes_per_chunk, writer, clock, record)
+        stream = _new_stream(request, reply, spec, writer, record)
         try:
             shared.pacer.add(stream, stream.begin(head, early=spec.early_headers))
             await channel.watch()
@@ -88,6 +88,16 @@ def _new_writer(shared: Shared, sock: socket.socket, watching: trio.CancelScope,
     )
     writer = Writer(outlet, record)
     return writer
+
+
+def _new_stream(
+    request: Request, reply: StreamReply, spec: ServerSpec, writer: Writer, record: StreamRecord | None
+) -> Stream:
+    frames, clock = framing(spec.framing), time.monotonic_ns
+    if spec.flush.kind == "every" and spec.writes_per_chunk == 1:
+        return ExpressStream(reply.frames, request.head_ns, frames, writer, clock, record)
+    policy = flush_policy(spec.flush)
+    return Stream(reply.frames, request.head_ns, policy, frames, spec.writes_per_chunk, writer, clock, record)
 
 
 async def _unblock(sock: socket.socket, writer: Writer) -> None:

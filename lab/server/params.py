@@ -18,7 +18,8 @@ from lab.model.workload import WorkloadSpec
 from lab.server import limits
 from lab.server.replies import BadRequest
 
-_WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields)
+# A capture is a file of this machine: only who starts the server may name one.
+_WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields) - {"capture"}
 _SERVER_KEYS = frozenset(ServerSpec.model_fields) - COMMAND_KEYS
 # A model may be called "4", or "true".
 _TEXT_KEYS = ("model",)
@@ -112,7 +113,8 @@ def resolve_workload(default: WorkloadSpec, wishes: dict[str, Any]) -> WorkloadS
     """The default with the wishes over it, bounded in size. Raises BadRequest."""
     if not wishes:
         return default
-    base = default.model_dump(mode="json", by_alias=True, exclude_none=True)
+    base = default.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"capture"})
+    base |= {"capture": default.capture} if default.capture else {}  # as it is: it may be long, and was checked
     if wishes.get("profile", default.profile) != default.profile:
         base = {key: value for key, value in base.items() if key not in _PROFILE_KEYS}
     spec = _resolve(WorkloadSpec, base, wishes)

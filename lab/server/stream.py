@@ -16,6 +16,10 @@ from lab.wire.framing import Framing
 class Stream:
     """Frames in, writes out. `step` is the pacer's only entry."""
 
+    __slots__ = (
+        "_clock", "_dues_ns", "_frames", "_framing", "_held_head", "_next", "_policy", "_record", "_split_writes", "_writer",
+    )  # fmt: skip
+
     def __init__(
         self,
         frames: list[Frame],

@@ -24,17 +24,26 @@ class Writer:
     """`done` says that nothing more will be sent: the kernel has all (`complete`), the connection failed (`failure`), or
     nobody wants it any more."""
 
+    __slots__ = (
+        "_backlog", "_clock", "_ended", "_outlet", "_record", "accepted_bytes", "complete", "done", "failure", "send",
+    )  # fmt: skip
+
     def __init__(self, outlet: Outlet, record: StreamRecord | None) -> None:
         self.done = False
         self.complete = False
         self.failure: OSError | None = None
         self.accepted_bytes = 0
         self._outlet = outlet
-        self._send = outlet.send
+        self.send = outlet.send
         self._clock = outlet.clock
         self._record = record
         self._backlog: deque[_Waiting] = deque()
         self._ended = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next write would go to `send` at once. Then its caller may do it himself, and tell what came of it."""
+        return not (self._backlog or self.done)
 
     def write(self, data: bytes) -> None:
         """One `send`, or a place at the end of the backlog."""
@@ -45,16 +54,22 @@ class Writer:
             return
         write_ns = self._clock()
         try:
-            sent = self._send(data)
-        except BlockingIOError:
-            self._block(_Waiting(data, write_ns, 1))
-            return
+            self.sent(data, self.send(data), write_ns)
         except OSError as error:
+            self.refused(data, error, write_ns)
+
+    def sent(self, data: bytes, accepted_bytes: int, write_ns: int) -> None:
+        """`send` took so much of `data`; the rest waits."""
+        self._note(accepted_bytes, 0, write_ns)
+        if accepted_bytes < len(data):
+            self._block(_Waiting(data[accepted_bytes:], 0, 0))
+
+    def refused(self, data: bytes, error: OSError, write_ns: int) -> None:
+        """`send` took nothing: the socket is full, or the connection failed."""
+        if isinstance(error, BlockingIOError):
+            self._block(_Waiting(data, write_ns, 1))
+        else:
             self._fail(error)
-            return
-        self._note(sent, 0, write_ns)
-        if sent < len(data):
-            self._block(_Waiting(data[sent:], 0, 0))
 
     def drain(self) -> bool:
         """The socket is writable: send what waits. True when nothing waits any more."""
@@ -62,7 +77,7 @@ class Writer:
             waiting = self._backlog[0]
             write_ns = waiting.write_ns or self._clock()
             try:
-                sent = self._send(waiting.data)
+                sent = self.send(waiting.data)
             except BlockingIOError:
                 self._backlog[0] = _Waiting(waiting.data, write_ns, waiting.blocked + 1)
                 return False

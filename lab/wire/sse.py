@@ -192,22 +192,25 @@ class Decoder:
         """Take the whole blocks out of data[pos:], where one begins; return where the rest begins."""
         blank = eol + eol
         # Of a run of line ends the first two end the block; the others, harmless, are left to the next.
-        section = data[pos : max(pos, data.rfind(blank, pos))].rstrip(eol)
+        section = data[pos : max(pos, _last_blank(data, eol, pos))].rstrip(eol)
         if not section:
             return pos
-        cuts = section.count(blank + _DATA)
-        if section.startswith(_DATA) and section.count(eol[:1]) == 2 * cuts:
-            events += self._plain_events(section, blank, origin + pos)
+        line_ends = section.count(eol[:1])
+        # To look for one byte costs a tenth of looking for eight, and in a long line there is nothing to find.
+        cuts = section.count(blank + _DATA) if line_ends else 0
+        if section.startswith(_DATA) and line_ends == 2 * cuts:
+            events += self._plain_events(section, blank, cuts, origin + pos)
         else:
             self._read_fields(section, eol, origin + pos, events)
         pos += len(section) + len(blank)
         self._block_begin = origin + pos - len(eol) + 1
         return pos
 
-    def _plain_events(self, section: bytes, blank: bytes, begin: int) -> Iterator[Event]:
+    def _plain_events(self, section: bytes, blank: bytes, cuts: int, begin: int) -> Iterator[Event]:
         """Blocks of one line of data each, the commonest of all: no Python code runs per event."""
         separator = blank + _DATA
-        texts = section[len(_DATA) :].decode("utf-8", "replace").split(separator.decode())
+        text = section[len(_DATA) :].decode("utf-8", "replace")
+        texts = text.split(separator.decode()) if cuts else [text]
         sizes = map(len, texts if section.isascii() else section[len(_DATA) :].split(separator))
         # Of the blank line's terminator only the first byte belongs to the event.
         first_end = begin + len(_DATA) + len(blank) // 2 + 1
@@ -298,3 +301,9 @@ def _line_end_of(data: bytes) -> bytes:
     if lfs == 0:
         return b"\r"
     return b"\r\n" if data.count(b"\r\n") == lfs == data.count(b"\r") else b""
+
+
+def _last_blank(data: bytes, eol: bytes, pos: int) -> int:
+    """Where the last two line ends in a row stand in data[pos:], or -1. To look back for one byte costs least."""
+    last = data.rfind(eol[-1:], pos) + 1
+    return last - 2 * len(eol) if data.endswith(eol + eol, pos, last) else data.rfind(eol + eol, pos)

@@ -45,6 +45,7 @@ VALUES = {
     "workload.size": "8B",
     "workload.first_size": "8B",
     "workload.seed": 3,
+    "workload.capture": {"version": 1, "chunks": [{"at_ns": 1, "text": "a"}]},
     "server.sndbuf": "8KiB",
     "server.notsent_lowat": "8KiB",
     "server.command": "uvicorn app:app --port {port}",

@@ -160,7 +160,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "the client locust": ("[client]\nkind = 'locust'", ["client.kind = 'locust'", "'raw'"]),
     "the client browser": ("[client]\nkind = 'browser'", ["client.kind = 'browser'", "'raw'"]),
     "the backend netem": ("[path]\nbackend = 'netem'", ["path.backend = 'netem'", "'auto', 'tun' or 'loopback'"]),
-    "the workload replay": ("[workload]\nprofile = 'replay'", ["workload.profile = 'replay'", "'llm', 'phrase'"]),
+    "a replay of nothing": ("[workload]\nprofile = 'replay'", ["profile = 'replay'", "needs capture = 'FILE'"]),
     "a command without a port": ("[server]\ncommand = 'x'", ["command = 'x'", "{port}"]),
     "a command with a mode": ("[server]\ncommand = 'x {port}'\ncork = true", ["cork", "the lab's own server"]),
     "a mode of nobody's command": ("[server]\nready = '/up'", ["ready", "only with server.command"]),
