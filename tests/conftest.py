@@ -12,6 +12,7 @@ import pytest
 
 # A shared machine stalls for longer than hypothesis's 200 ms now and then; no test here measures time.
 hypothesis.settings.register_profile("lab", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("lab")
 
 # Programs that some tests run as peers: what Debian calls the package that brings them.
