@@ -16,7 +16,7 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("lab")
 
 # Programs that some tests run as peers: what Debian calls the package that brings them.
-_PROGRAMS = {"curl": "curl", "go": "golang-go", "nginx": "nginx-light"}
+_PROGRAMS = {"curl": "curl", "go": "golang-go", "node": "nodejs", "chromium": "chromium", "nginx": "nginx-light"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

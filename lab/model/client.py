@@ -50,10 +50,15 @@ def format_arrivals(spec: ArrivalSpec) -> str:
 Arrivals = Annotated[ArrivalSpec, BeforeValidator(parse_arrivals), PlainSerializer(format_arrivals)]
 
 
+# What only a client with sockets of its own can be told.
+_SOCKET_KEYS = ("rcvbuf", "window_clamp", "quickack", "read_size", "read_delay", "reuse", "think")
+_WITHOUT_SOCKETS = ("browser", "browser-eventsource")
+
+
 class ClientSpec(Spec):
     """One client process."""
 
-    kind: Literal["raw"] = Field("raw", description="the client program")
+    kind: Literal["raw", "browser", "browser-eventsource"] = Field("raw", description="the client program")
     streams: int = Field(1, ge=1, le=10_000, description="streams open at once")
     requests: int | None = Field(None, ge=1, le=1_000_000, description="measured requests in all; unset: = streams")
     arrivals: Arrivals = Field(ArrivalSpec(), description="together | staggered:50ms | poisson:20/s")
@@ -74,4 +79,11 @@ class ClientSpec(Spec):
     def _enough_requests(self) -> "ClientSpec":
         if self.requests is not None and self.requests < self.streams:
             raise ValueError(f"requests = {self.requests} leaves some of the {self.streams} streams without work")
+        return self
+
+    @model_validator(mode="after")
+    def _only_what_it_can_be_told(self) -> "ClientSpec":
+        for name in _SOCKET_KEYS if self.kind in _WITHOUT_SOCKETS else ():
+            if getattr(self, name) != ClientSpec.model_fields[name].default:
+                raise ValueError(f'{name}: kind = "{self.kind}" decides this itself: leave it out, or use "raw"')
         return self

@@ -33,6 +33,13 @@ class Resolution(NamedTuple):
     remedy: str = ""
 
 
+class Question(NamedTuple):
+    """Whether this machine would run a cell, and how."""
+
+    path: PathSpec
+    client_kind: str
+
+
 class Fault(NamedTuple):
     """A fault of the lab, found in the forge and told in the runner."""
 
@@ -49,9 +56,9 @@ class Forge:
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
 
-    def resolve(self, path: PathSpec) -> Resolution:
-        """Which backend this machine would apply `path` with. Raises ForgeEnded."""
-        answer = self._ask(path)
+    def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
+        """Which backend this machine would apply `path` with, if it has that kind of client. Raises ForgeEnded."""
+        answer = self._ask(Question(path, client_kind))
         assert isinstance(answer, Resolution)
         return answer
 
@@ -136,12 +143,14 @@ def _warm() -> None:
 
 
 def _answer(question: object) -> object:
+    from lab.clients import kinds
     from lab.path.choose import choose
     from lab.run.conductor import conduct
 
     try:
-        if isinstance(question, PathSpec):
-            choice = choose(question, seed=0)
+        if isinstance(question, Question):
+            kinds.require(question.client_kind)
+            choice = choose(question.path, seed=0)
             return Resolution(choice.path.backend, choice.reason)
         assert isinstance(question, Repetition)
         return conduct(question)

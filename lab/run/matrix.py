@@ -29,13 +29,14 @@ _CLOCK_JUMP_NS = 1_000_000
 
 
 def resolve_paths(forge: Forge, cells: Iterable[Cell]) -> dict[str, Resolution]:
-    """By cell name, how its path would be applied here. Asks the machine once for each kind of path."""
-    known: dict[PathSpec, Resolution] = {}
+    """By cell name, how its path would be applied here. Asks the machine once for each kind of path and of client."""
+    known: dict[tuple[PathSpec, str], Resolution] = {}
     resolutions = {}
     for cell in cells:
-        if cell.spec.path not in known:
-            known[cell.spec.path] = forge.resolve(cell.spec.path)
-        resolutions[cell.name] = known[cell.spec.path]
+        question = cell.spec.path, cell.spec.client.kind
+        if question not in known:
+            known[question] = forge.resolve(*question)
+        resolutions[cell.name] = known[question]
     return resolutions
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
-from lab.clients import raw
+from lab.clients import kinds, raw
 from lab.clients.visit import Visit
 from lab.linux.child import Control
 from lab.linux.realtime import END_PRIORITY, take_realtime_priority
@@ -64,7 +64,7 @@ def client(_control: Control, spec: CellSpec, visit: Visit, path: Path) -> Clien
 
 async def _visit(spec: CellSpec, visit: Visit) -> ClientRecord:
     await _rehearse(spec)
-    return await raw.run(visit)
+    return await kinds.runner(visit.spec.kind)(visit)
 
 
 def _enter(path: Path, side: SideName) -> None:

@@ -21,8 +21,8 @@ from lab.server.replies import BadRequest
 # A capture is a file of this machine: only who starts the server may name one.
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields) - {"capture"}
 _SERVER_KEYS = frozenset(ServerSpec.model_fields) - COMMAND_KEYS
-# A model may be called "4", or "true".
-_TEXT_KEYS = ("model",)
+# A model may be called "4", or "true"; a label is read like the header that it stands for.
+_TEXT_KEYS = ("model", "lab-stream")
 # What the profile fills in must be filled in again when the query names another profile.
 _PROFILE_KEYS = ("chunks", "interval", "size")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server import limits
+from lab.server.page.files import TYPES, page_file
 from lab.server.params import (
     ChatRequest,
     Wishes,
@@ -121,9 +122,10 @@ def _chat(site: Site, request: Request, wishes: Wishes, wanted: ChatRequest) -> 
 
 def _events(site: Site, request: Request, query: str) -> Answer | Later:
     """For EventSource: what comes after Last-Event-ID, and 204 (which tells it to stop) when nothing does."""
-    wishes = parse_query(query)
+    wishes = parse_query(query, (STREAM_LABEL,))  # an EventSource cannot set headers
     workload = resolve_workload(site.workload, wishes.workload)
-    server, label = resolve_server(site.server, wishes.server), _label(request)
+    label = _number(wishes.chat.get(STREAM_LABEL, request.headers.get(STREAM_LABEL, "")))
+    server = resolve_server(site.server, wishes.server)
     last_id = _number(request.headers.get("last-event-id", "")) or 0
 
     def make() -> Answer:
@@ -141,6 +143,10 @@ def _now_or_later(workload: WorkloadSpec, make: Callable[[], Answer]) -> Answer 
 
 def _healthz(_site: Site, request: Request, _query: str) -> Reply:
     return json_reply({"status": "ok", "requests": request.number})
+
+
+def _file(name: str) -> "_Handler":
+    return lambda _site, _request, _query: page_file(name)
 
 
 def _label(request: Request) -> int | None:
@@ -163,4 +169,6 @@ _ROUTES: dict[str, dict[str, _Handler]] = {
     "/v1/chat/completions": {"GET": _chat_get, "POST": _chat_post},
     "/events": {"GET": _events},
     "/healthz": {"GET": _healthz},
+    "/": {"GET": _file("index.html")},
+    **{f"/page/{name}": {"GET": _file(name)} for name in TYPES if name != "index.html"},
 }

@@ -99,10 +99,18 @@ def _streams(
     connections = index_connections(path.packets, path.connections) if path is not None else {}
     for client in seen:
         server = by_label.get(client.stream)
-        connection, packets = connections.get((client.client_port, client.server_port), (None, None))
+        ports = _ports(client, None if proxied else server)
+        connection, packets = connections.get(ports, (None, None))
         offset = server.connection_offset if server and not proxied else client.connection_offset
         placed = packets.from_offset(offset) if packets is not None else None
         yield _Stream(client.stream, server, client, not proxied, placed, connection)
+
+
+def _ports(client: StreamSeen, server: StreamSaid | None) -> tuple[int | None, int | None]:
+    """Of the connection: from the server's side where the client has no socket that it could ask."""
+    if client.client_port is None and server is not None:
+        return server.client_port, server.server_port
+    return client.client_port, client.server_port
 
 
 _UNSAID = SaidRow(offset=None, end=None, write_index=None, due_ns=None, emit_ns=None, text=None)
@@ -123,7 +131,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
         seen_end = end if end is not None else seen_end
         write = stream.said.writes[server.write_index - 1] if stream.said and server.write_index else None
         sent_ns, recv_ns = _crossing(stream.packets, end)
-        read = stream.seen.reads[client.read_index - 1] if client else None
+        read = stream.seen.reads[client.read_index - 1] if client and client.read_index else None
         rows.add(
             **key,
             seq=index + 1,
@@ -139,7 +147,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], stream: _Stream) -> int:
             read_ns=read.read_ns if read else None,
             arrival_ns=client.arrival_ns if client else None,
             write_index=server.write_index,
-            read_index=client.read_index if client else None,
+            read_index=(client.read_index or None) if client else None,
         )
     return disagreements
 
@@ -189,7 +197,7 @@ def _add_reads(rows: _Rows, key: dict[str, Any], stream: _Stream) -> None:
 
 
 _COPIED = (
-    "connection request client_port server_port due_ns connect_ns connected_ns request_ns first_byte_ns headers_ns end_ns "
+    "client_port server_port due_ns connect_ns connected_ns request_ns first_byte_ns headers_ns end_ns "
     "status completion error"
 ).split()
 
@@ -197,6 +205,8 @@ _COPIED = (
 def _add_stream(rows: _Rows, key: dict[str, Any], stream: _Stream, chunks_expected: int | None) -> None:
     rows.add(
         **key,
+        connection=stream.seen.connection or None,
+        request=stream.seen.request or None,
         **{name: getattr(stream.seen, name) for name in _COPIED},
         client_isn=stream.connection.client_isn if stream.connection else None,
         server_isn=stream.connection.server_isn if stream.connection else None,

@@ -11,7 +11,10 @@ Completion = Literal["done", "closed", "truncated", "reset", "timeout", "stopped
 
 
 class ReadRow(NamedTuple):
-    """One `recv` system call that returned data. `offset` is None for a client that cannot tell."""
+    """One `recv` system call that returned data, or what a client without sockets has for one.
+
+    A browser's reads are of the body, after the transfer-coding; their `offset` in the response is None: it cannot tell.
+    """
 
     offset: int | None
     size_bytes: int
@@ -20,7 +23,10 @@ class ReadRow(NamedTuple):
 
 
 class ChunkRow(NamedTuple):
-    """One chunk, complete in read `read_index` (from 1). `end` is the offset one past its last byte, None if unknown."""
+    """One chunk, complete in read `read_index` (from 1). `end` is the offset one past its last byte, None if unknown.
+
+    A client that cannot tell its reads (a browser's EventSource) says read 0.
+    """
 
     end: int | None
     text: str
@@ -65,7 +71,7 @@ class StreamSaid:
 
 @dataclass(slots=True)
 class StreamSeen:
-    """One response from the reader's side."""
+    """One response from the reader's side. `connection` and `request` are 0 for a client that cannot tell."""
 
     stream: int
     due_ns: int

@@ -40,7 +40,7 @@ class _Forge:
 
     def __init__(self, *answers: Answer | BaseException) -> None:
         self.asked: list[Repetition] = []
-        self.resolved: list[PathSpec] = []
+        self.resolved: list[tuple[PathSpec, str]] = []
         self._answers = list(answers)
 
     def conduct(self, repetition: Repetition) -> Evidence:
@@ -50,8 +50,8 @@ class _Forge:
             raise answer
         return answer(repetition)
 
-    def resolve(self, path: PathSpec) -> Resolution:
-        self.resolved.append(path)
+    def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
+        self.resolved.append((path, client_kind))
         return tiny.HERE
 
 
@@ -176,6 +176,13 @@ def test_a_disk_that_refuses_stops_the_matrix(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="chunks"):
         _execute(run, _Forge(good))
     assert open_run(run.path).info.repetitions == []
+
+
+def test_the_machine_is_asked_for_each_kind_of_client_too() -> None:
+    document = {"matrix": {"client.kind": ["raw", "browser"], "server.flush": ["every", "end"]}}
+    forge = _Forge(good)
+    resolve_paths(forge, tiny.cells(document))  # type: ignore[arg-type]
+    assert [kind for _, kind in forge.resolved] == ["raw", "browser"]
 
 
 def test_the_machine_is_asked_once_for_each_kind_of_path() -> None:

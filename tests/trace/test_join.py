@@ -49,6 +49,16 @@ def _join(
     return join("a-cell", 2, [said] if said else [], [seen], path, chunks_expected)
 
 
+# What a browser can tell: no ports, no offsets, no connection; with an EventSource no reads either.
+WITHOUT_SOCKETS = replace(SEEN, connection=0, request=0, client_port=None, server_port=None)
+IN_READS = replace(
+    WITHOUT_SOCKETS,
+    reads=[ReadRow(None, 5, None, 5_000)],
+    chunks=[ChunkRow(None, text, 5_001, 1) for text in "abc"],
+)
+IN_EVENTS = replace(WITHOUT_SOCKETS, reads=[], chunks=[ChunkRow(None, text, 5_001, 0) for text in "abc"])
+
+
 def _rows(joined: Joined, table: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = joined.tables[table].to_pylist()
     return rows
@@ -138,6 +148,28 @@ def test_without_a_path_nothing_crossed_it() -> None:
     assert _column(joined, "chunks", "sent_ns") == _column(joined, "chunks", "recv_ns") == [None] * 3
     assert _column(joined, "streams", "server_isn") == [None]
     assert _column(joined, "chunks", "accepted_ns") == [1_150, 3_150, 3_150]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reads"), [(IN_READS, [5_000] * 3), (IN_EVENTS, [None] * 3)], ids=["with reads", "with events alone"]
+)
+def test_what_a_client_without_sockets_cannot_tell_comes_from_the_server(
+    seen: StreamSeen, reads: list[int | None]
+) -> None:
+    joined = _join(seen=seen)
+    assert joined.disagreements == 0
+    assert _column(joined, "chunks", "offset") == [100, 110, 120]
+    assert _column(joined, "chunks", "recv_ns") == [4_900] * 3, "found by the server's ports"
+    assert _column(joined, "chunks", "read_ns") == reads
+    assert _column(joined, "chunks", "read_index") == [read and 1 for read in reads]
+    assert _column(joined, "reads", "offset") == [None] * len(seen.reads)
+    (stream,) = _rows(joined, "streams")
+    assert [stream[name] for name in ("connection", "request", "client_port")] == [None, None, None]
+
+
+def test_a_client_without_sockets_that_saw_another_text_disagrees() -> None:
+    other = replace(IN_EVENTS, chunks=[*IN_EVENTS.chunks[:2], ChunkRow(None, "x", 5_001, 0)])
+    assert _join(seen=other).disagreements == 1
 
 
 def test_an_unknown_server_leaves_its_side_null() -> None:
