@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 # A shared machine stalls for longer than hypothesis's 200 ms now and then; no test here measures time.
-hypothesis.settings.register_profile("lab", deadline=None)
+hypothesis.settings.register_profile("lab", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("lab")
 

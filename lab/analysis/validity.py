@@ -25,12 +25,13 @@ class Circumstances:
     """What the machine did meanwhile, measured by the conductor, and what the scenario asked for.
 
     `device_drops`: packets that network devices dropped and the emulator did not; `clock_jump_ns`: by how much a clock was
-    stepped, 0 for what slewing explains; None where not measured. `reader_pauses`: a slow reader was asked for.
+    stepped, 0 for what slewing explains; None where not measured. `reader_is_measured`: its lag is what was asked
+    for: a reader that pauses, or another client than the raw one.
     """
 
     device_drops: int | None = None
     clock_jump_ns: int | None = None
-    reader_pauses: bool = False
+    reader_is_measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def judge(records: Records, circumstances: Circumstances) -> Judgement:
         "path_error_ms": path_error_ms(records.path),
     }
     bars = {name: quantile(lag_ms, q) for name, lag_ms in lags.items()}
-    excused = {"read_lag_ms"} if circumstances.reader_pauses else set()
+    excused = {"read_lag_ms"} if circumstances.reader_is_measured else set()
     judged = {name: bar for name, bar in bars.items() if name not in excused}
     reasons = (*_late(judged, planned_interval_ms(records.chunks), q), *_disturbed(circumstances))
     return Judgement(reasons, q, bars)

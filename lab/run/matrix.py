@@ -12,6 +12,7 @@ from lab.analysis.validity import Circumstances, Judgement, judge
 from lab.errors import ForgeEnded, LabError
 from lab.model.matrix import Cell
 from lab.model.path import PathSpec
+from lab.model.units import NS_PER_MS
 from lab.run import runs
 from lab.run.forge import Forge, Resolution
 from lab.run.progress import Watcher
@@ -100,6 +101,7 @@ def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> Repet
         started_ns=evidence.before.monotonic_ns,
         finished_ns=evidence.after.monotonic_ns,
         error_bars=_error_bars(judgement, evidence),
+        client_setup_ms=None if evidence.seen.setup_ns is None else evidence.seen.setup_ns / NS_PER_MS,
         sockets=_sockets(evidence),
     )
 
@@ -128,8 +130,9 @@ def _circumstances(cell: Cell, evidence: Evidence) -> Circumstances:
     if evidence.path is not None:
         pairs = ((side.drops_before, side.drops_after) for side in evidence.path.sides)
         drops = sum(late.sent + late.received - early.sent - early.received for early, late in pairs)
-    slow_reader = bool(cell.spec.client.read_delay)
-    return Circumstances(drops, jump if abs(jump) > _CLOCK_JUMP_NS else 0, reader_pauses=slow_reader)
+    # A reader that was asked to pause is no fault of the lab; nor is any client but the raw one, which is what is measured.
+    asked_for = bool(cell.spec.client.read_delay) or cell.spec.client.kind != "raw"
+    return Circumstances(drops, jump if abs(jump) > _CLOCK_JUMP_NS else 0, reader_is_measured=asked_for)
 
 
 def _failures(joined: Joined, evidence: Evidence) -> Iterable[str]:
@@ -142,7 +145,12 @@ def _failures(joined: Joined, evidence: Evidence) -> Iterable[str]:
 
 
 def _error_bars(judgement: Judgement, evidence: Evidence) -> dict[str, float | None]:
-    return {**judgement.error_bars, "slack_us": evidence.max_slack_ns / 1000}
+    clock_ns = evidence.seen.clock_error_ns
+    return {
+        **judgement.error_bars,
+        "slack_us": evidence.max_slack_ns / 1000,
+        "client_clock_us": None if clock_ns is None else clock_ns / 1000,
+    }
 
 
 def _sockets(evidence: Evidence) -> dict[str, dict[str, SocketOption]]:

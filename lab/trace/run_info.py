@@ -70,6 +70,7 @@ class RepetitionInfo(BaseModel):
     finished_ns: int
     error: str | None = None
     error_bars: dict[str, float | None] = {}
+    client_setup_ms: float | None = None
     sockets: dict[str, dict[str, SocketOption]] = {}
 
 

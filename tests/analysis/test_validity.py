@@ -57,7 +57,7 @@ def slow_reader() -> Records:
 
 def test_a_client_that_reads_late_is_a_fault_unless_it_was_asked_to() -> None:
     assert "the client read late: 30 ms" in judge(slow_reader(), Circumstances()).reasons[0]
-    asked = judge(slow_reader(), Circumstances(reader_pauses=True))
+    asked = judge(slow_reader(), Circumstances(reader_is_measured=True))
     assert asked.valid
     assert asked.error_bars["read_lag_ms"] == 30
 
