@@ -21,6 +21,7 @@ def app() -> None:
     \b
     lab run                      the default matrix: flush × Nagle × path, with charts and a report
     lab run nagle --repeat 5     another shipped scenario; or give a TOML file
+    lab load URL                 Locust's users reading streams, with its page
     lab list                     scenarios, presets and every scenario key
     lab doctor                   what this machine can do, and the remedy for what it cannot
     lab probe URL                a real endpoint from outside: timings, and who holds its letters
@@ -114,6 +115,31 @@ def serve(host: str, port: int, sets: tuple[str, ...], seed: int) -> int:
 
     serve_alone(host, port, _settings(sets, "--set"), seed)
     return 0
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("target", required=False)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where runs go."
+)
+def load(target: str | None, options: tuple[str, ...], out: Path) -> int:
+    """Load a server with Locust and its page, and record every chunk: TARGET is a URL or host:port, OPTIONS are Locust's.
+
+    \b
+    lab load http://127.0.0.1:8000                                  the web page, on port 8089
+    lab load http://127.0.0.1:8000 --headless -u 100 -r 10 -t 1m --html stats.html
+    lab load http://127.0.0.1:8000 -f my_locustfile.py              your own users and load shapes
+    lab load http://10.0.0.1:8000 --master                          on one host, and on each of the others:
+    lab load --worker --master-host 10.0.0.2 --processes 4
+
+    Locust's statistics show TTFC, gap and stream; your own users subclass lab.clients.locust.user.SSEUser or OpenAIUser.
+    Each test becomes a run, where it is controlled: the directory is printed last and `lab report` works on it. With more
+    than one host it has one repetition for each of them. `lab load -h` shows Locust's options. The exit code is Locust's.
+    """
+    from lab.load import load
+
+    return load(target, options, out)
 
 
 @app.command()

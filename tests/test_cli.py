@@ -21,7 +21,7 @@ from tests.processes import PATIENCE_S, descendants, ends, until
 LAB = [sys.executable, "-m", "lab"]
 COMMANDS = dict(app.commands)
 # Commands of the plan that are not there yet are refused by name, like any other slip.
-NOT_THERE = ("explain", "check", "baseline", "plot", "load")
+NOT_THERE = ("explain", "check", "baseline", "plot")
 
 TINY = """
 [scenario]

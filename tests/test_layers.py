@@ -15,6 +15,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("load",),
     ("session", "probe", "listing", "doctor"),
     ("run", "report", "hops"),
     ("server", "path", "clients", "charts"),
@@ -86,6 +87,17 @@ def test_arrows_point_down(name: str) -> None:
     for other in _own(MODULES[name]) - {part}:
         below = part != "__init__" and HEIGHT[other] < HEIGHT[part]
         assert below or (part, other) in NEIGHBOURS, f"lab.{name} imports lab.{other}"
+
+
+# Locust patches the standard library when it is imported, so nothing that other processes import may reach it.
+IN_LOCUST = {f"clients.locust.{name}" for name in ("user", "recorder", "locustfile", "visiting")}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in IN_LOCUST])
+def test_locust_is_imported_in_its_own_process_only(name: str) -> None:
+    imported = set(_imports(MODULES[name]))
+    assert {each.split(".")[0] for each in imported} & {"locust", "gevent"} == set()
+    assert imported & {f"lab.{each}" for each in IN_LOCUST} == set()
 
 
 def test_the_house_itself_imports_nothing() -> None:

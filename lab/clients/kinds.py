@@ -15,14 +15,23 @@ Runner = Callable[[Visit], Awaitable[ClientRecord]]
 # `client.kind` → the module whose `run` makes the visit.
 _MODULES = {
     "raw": "lab.clients.raw",
+    "httpx": "lab.clients.httpx_client",
+    "httpx-sse": "lab.clients.httpx_client",
+    "locust": "lab.clients.locust.child",
     "browser": "lab.clients.browser.client",
     "browser-eventsource": "lab.clients.browser.client",
 }
 # Kinds that need more than the lab itself → the module whose `require` raises CapabilityError where it is missing.
 _NEEDS = {
+    "httpx": "lab.clients.httpx_library",
+    "httpx-sse": "lab.clients.httpx_library",
+    "locust": "lab.clients.locust.program",
     "browser": "lab.clients.browser.program",
     "browser-eventsource": "lab.clients.browser.program",
 }
+
+# They run in the caller's own process, so that a first use there spares them its cost later.
+IN_PROCESS = ("raw", "httpx", "httpx-sse")
 
 
 def runner(kind: str) -> Runner:

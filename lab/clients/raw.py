@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from lab.clients.content import Content
 from lab.clients.pool import visit_all
 from lab.clients.reader import ResponseWatcher
 from lab.clients.visit import STREAM_LABEL, Visit, authority
@@ -104,7 +105,7 @@ def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
 
 async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
     """One request and its whole response."""
-    watcher = ResponseWatcher(seen, visit.workload, time.monotonic_ns, chunks_known=visit.own_server)
+    watcher = ResponseWatcher(seen, Content.planned(visit.workload, chunks_known=visit.own_server), time.monotonic_ns)
     request = _request(visit, seen.stream if label else None)
     seen.request_ns = time.monotonic_ns()
     await _send(sock, request)

@@ -6,29 +6,20 @@ one read completes share one arrival: the gaps between them are zero, as they ar
 
 from collections.abc import Callable
 
-from lab.model.workload import WorkloadSpec
+from lab.clients.content import Content
 from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
-from lab.wire.openai import FrameKind, read_frame
 from lab.wire.response import Ending
-from lab.wire.sse import Event
 from lab.wire.stream import StreamReader
-
-_DONE = "[DONE]"
 
 
 class ResponseWatcher:
     """Feeds one response into one record."""
 
-    def __init__(
-        self, seen: StreamSeen, workload: WorkloadSpec, clock: Callable[[], int], *, chunks_known: bool = True
-    ) -> None:
-        """`chunks_known`: the workload is the server's own, so that its last planned chunk is an end too."""
+    def __init__(self, seen: StreamSeen, content: Content, clock: Callable[[], int]) -> None:
         self._seen = seen
         self._reader = StreamReader()
-        self._openai = workload.format == "openai"
-        self._chunks_expected = workload.chunks if chunks_known else None
+        self._content = content
         self._clock = clock
-        self._end_seen = False
         self._offset = 0
 
     @property
@@ -47,26 +38,13 @@ class ResponseWatcher:
             seen.headers_ns, seen.status = read_ns, self._reader.response.status
         seen.reads.append(ReadRow(self._offset, len(data), stamp_ns, read_ns))
         self._offset += len(data)
-        for event, end_offset, emit_ns in ((each.event, each.end_offset, each.emit_ns) for each in arrived):
-            text = self._chunk_text(event)
+        for each in arrived:
+            text = self._content.chunk_text(each.event.data)
             if text is not None:
-                seen.chunks.append(ChunkRow(end_offset, text, arrival_ns, len(seen.reads), emit_ns))
+                seen.chunks.append(ChunkRow(each.end_offset, text, arrival_ns, len(seen.reads), each.emit_ns))
 
     def completion(self) -> Completion:
         """How the response ended, once it is complete or its connection has closed."""
-        planned = self._chunks_expected is not None and len(self._seen.chunks) >= self._chunks_expected
-        if self._end_seen or planned:
+        if self._content.done:
             return "done"
         return "closed" if self.complete or self._reader.end_of_input() is Ending.CLEAN else "truncated"
-
-    def _chunk_text(self, event: Event) -> str | None:
-        """The text of a chunk; None for frames that carry none. Notes the end where it is announced."""
-        if event.data == _DONE:
-            self._end_seen = True
-            return None
-        if not self._openai:
-            return event.data
-        frame = read_frame(event.data)
-        if frame.finish_reason is not None:  # some servers send it with the last content
-            self._end_seen = True
-        return frame.text if frame.kind is FrameKind.CONTENT else None

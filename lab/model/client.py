@@ -52,13 +52,21 @@ Arrivals = Annotated[ArrivalSpec, BeforeValidator(parse_arrivals), PlainSerializ
 
 # What only a client with sockets of its own can be told.
 _SOCKET_KEYS = ("rcvbuf", "window_clamp", "quickack", "read_size", "read_delay", "reuse", "think")
-_WITHOUT_SOCKETS = ("browser", "browser-eventsource")
+# What a kind of client decides itself: a browser everything about its sockets, httpx how much it asks of each `recv`.
+_NOT_TOLD: dict[str, tuple[str, ...]] = {
+    "httpx": ("read_size",),
+    "httpx-sse": ("read_size",),
+    "browser": _SOCKET_KEYS,
+    "browser-eventsource": _SOCKET_KEYS,
+}
 
 
 class ClientSpec(Spec):
     """One client process."""
 
-    kind: Literal["raw", "browser", "browser-eventsource"] = Field("raw", description="the client program")
+    kind: Literal["raw", "httpx", "httpx-sse", "locust", "browser", "browser-eventsource"] = Field(
+        "raw", description="the client program"
+    )
     streams: int = Field(1, ge=1, le=10_000, description="streams open at once")
     requests: int | None = Field(None, ge=1, le=1_000_000, description="measured requests in all; unset: = streams")
     arrivals: Arrivals = Field(ArrivalSpec(), description="together | staggered:50ms | poisson:20/s")
@@ -83,7 +91,7 @@ class ClientSpec(Spec):
 
     @model_validator(mode="after")
     def _only_what_it_can_be_told(self) -> "ClientSpec":
-        for name in _SOCKET_KEYS if self.kind in _WITHOUT_SOCKETS else ():
+        for name in _NOT_TOLD.get(self.kind, ()):
             if getattr(self, name) != ClientSpec.model_fields[name].default:
                 raise ValueError(f'{name}: kind = "{self.kind}" decides this itself: leave it out, or use "raw"')
         return self

@@ -181,6 +181,8 @@ def _environment(environment: dict[str, JsonValue]) -> list[tuple[str, str]]:
 
 
 def _commands(info: RunInfo) -> list[str]:
+    if "load" in info.scenario:  # no scenario file: the source is the command itself
+        return [info.source]
     words = ["lab", "run", info.source, "--seed", str(info.seed), "--repeat", str(info.repeat)]
     for option, settings in (("--set", info.overrides), ("--only", info.only)):
         for key, value in settings.items():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
-from lab.clients import kinds, raw
+from lab.clients import kinds
 from lab.clients.visit import Visit
 from lab.linux.child import Control
 from lab.linux.realtime import END_PRIORITY, take_realtime_priority
@@ -47,7 +47,7 @@ def server(control: Control, spec: CellSpec, seed: str, path: Path) -> ServerRes
 
 
 async def _serve(control: Control, spec: CellSpec, seed: str, address: str) -> ServerResult:
-    await _rehearse(spec)
+    await _rehearse(spec, ClientSpec())
     site = Site(spec.workload, spec.server, seed, _EPOCH_S)
     records: list[StreamRecord] = []
     async with running(listen(address, 0, site), site, records) as serving:
@@ -63,8 +63,9 @@ def client(_control: Control, spec: CellSpec, visit: Visit, path: Path) -> Clien
 
 
 async def _visit(spec: CellSpec, visit: Visit) -> ClientRecord:
-    await _rehearse(spec)
-    return await kinds.runner(visit.spec.kind)(visit)
+    kind = spec.client.kind
+    await _rehearse(spec, ClientSpec(kind=kind) if kind in kinds.IN_PROCESS else ClientSpec())
+    return await kinds.runner(kind)(visit)
 
 
 def _enter(path: Path, side: SideName) -> None:
@@ -75,7 +76,7 @@ def _enter(path: Path, side: SideName) -> None:
     gc.disable()
 
 
-async def _rehearse(spec: CellSpec) -> None:
+async def _rehearse(spec: CellSpec, client: ClientSpec) -> None:
     """Play both ends once, on this process's own loopback, in the cell's mode.
 
     A forked process pays for its first use of everything: copied pages, first calls, caches. That would be two or three
@@ -86,5 +87,5 @@ async def _rehearse(spec: CellSpec) -> None:
     mode = ServerSpec() if spec.server.command else spec.server
     site = Site(workload, mode, "rehearsal", _EPOCH_S)
     async with running(listen("127.0.0.1", 0, site), site, []) as serving:
-        visit = Visit(serving.address, ClientSpec(), workload, RequestSpec(), "rehearsal", _REHEARSAL_LIMIT_S)
-        await raw.run(visit)
+        visit = Visit(serving.address, client, workload, RequestSpec(), "rehearsal", _REHEARSAL_LIMIT_S)
+        await kinds.runner(client.kind)(visit)

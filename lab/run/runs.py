@@ -32,10 +32,10 @@ def create(
         cells=[_cell_info(cell, resolutions[cell.name]) for cell in cells],
         environment=describe(),
     )
-    directory = _new_directory(out, f"{scenario.header.name}-{now:%Y%m%d-%H%M%S}")
+    directory = new_directory(out, f"{scenario.header.name}-{now:%Y%m%d-%H%M%S}")
     run = Run(directory, info)
     save(run)
-    _point_latest(out, directory)
+    point_latest(out, directory)
     return run
 
 
@@ -89,7 +89,8 @@ def _cell_info(cell: Cell, resolution: Resolution) -> CellInfo:
     )
 
 
-def _new_directory(out: Path, name: str) -> Path:
+def new_directory(out: Path, name: str) -> Path:
+    """Make the directory of a run that begins now. Raises StorageError."""
     with storage_errors("make a directory for the run in", out):
         out.mkdir(parents=True, exist_ok=True)
         number = 1
@@ -103,7 +104,7 @@ def _new_directory(out: Path, name: str) -> Path:
                 return directory.resolve()
 
 
-def _point_latest(out: Path, directory: Path) -> None:
+def point_latest(out: Path, directory: Path) -> None:
     """The link is replaced in one step, so that a reader finds one run or the other."""
     aside = out / f".latest.{directory.name}"
     with storage_errors("link", out / "latest"):

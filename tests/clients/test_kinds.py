@@ -1,5 +1,6 @@
 """Every kind that a scenario may name has its program, and says by name what it lacks."""
 
+import importlib.util
 import shutil
 from typing import get_args
 
@@ -28,3 +29,12 @@ def test_a_missing_browser_is_named_with_its_remedy(kind: str, monkeypatch: pyte
         kinds.require(kind)
     assert "chromium" in caught.value.reason
     assert caught.value.remedy == "Debian: apt-get install chromium"
+
+
+@pytest.mark.parametrize("kind", ["httpx", "httpx-sse", "locust"])
+def test_a_missing_library_is_named_with_its_remedy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(CapabilityError) as caught:
+        kinds.require(kind)
+    assert "is not installed" in caught.value.reason
+    assert caught.value.remedy.startswith("pip install 'typewriter-lab[")

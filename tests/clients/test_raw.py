@@ -3,8 +3,6 @@
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -17,52 +15,13 @@ from lab.model.client import ClientSpec
 from lab.model.request import RequestSpec
 from lab.model.workload import WorkloadSpec
 from lab.trace.records import ClientRecord, StreamSeen
+from tests.clients.peer import Serve, answer, request, server
 from tests.clients.responses import HEAD, PLAIN, TEXTS, chunked, sized, until_close
 
-Serve = Callable[[trio.SocketStream], Awaitable[None]]
 PATIENCE_S = 30.0
 """For what comes at once; reaching it fails the test."""
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this option")
-
-
-@asynccontextmanager
-async def _server(serve: Serve) -> AsyncIterator[tuple[str, int]]:
-    async def guarded(stream: trio.SocketStream) -> None:
-        try:
-            await serve(stream)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client left first, as some tests want it to
-        finally:
-            await trio.aclose_forcefully(stream)
-
-    async with trio.open_nursery() as nursery:
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, guarded, [listener])
-        yield listener.socket.getsockname()
-        nursery.cancel_scope.cancel()
-
-
-async def _request(stream: trio.SocketStream) -> bytes:
-    """One request's head; empty when the client has left."""
-    head = bytearray()
-    while not head.endswith(b"\r\n\r\n"):
-        data = await stream.receive_some()
-        if not data:
-            return b""
-        head += data
-    return bytes(head)
-
-
-def _answer(*parts: bytes) -> Serve:
-    """Sends these after the request, then closes."""
-
-    async def serve(stream: trio.SocketStream) -> None:
-        await _request(stream)
-        for part in parts:
-            await stream.send_all(part)
-
-    return serve
 
 
 async def _visit(address: tuple[str, int], timeout_s: float = PATIENCE_S, **client: Any) -> ClientRecord:
@@ -72,7 +31,7 @@ async def _visit(address: tuple[str, int], timeout_s: float = PATIENCE_S, **clie
 
 
 async def _one(serve: Serve, timeout_s: float = PATIENCE_S, **client: Any) -> StreamSeen:
-    async with _server(serve) as address:
+    async with server(serve) as address:
         (seen,) = (await _visit(address, timeout_s, **client)).streams
         return seen
 
@@ -86,7 +45,7 @@ RESPONSES = {"chunked": chunked(PLAIN), "with its length": sized(PLAIN), "until 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
 async def test_a_whole_response(response: bytes) -> None:
-    seen = await _one(_answer(response))
+    seen = await _one(answer(response))
     assert _texts(seen) == TEXTS
     assert (seen.stream, seen.connection, seen.request) == (1, 1, 1)
     assert (seen.status, seen.completion, seen.error) == (200, "done", None)
@@ -94,7 +53,7 @@ async def test_a_whole_response(response: bytes) -> None:
 
 
 async def test_the_instants_of_a_stream_are_in_their_order() -> None:
-    seen = await _one(_answer(*[chunked(PLAIN)[n : n + 1] for n in range(len(chunked(PLAIN)))]))
+    seen = await _one(answer(*[chunked(PLAIN)[n : n + 1] for n in range(len(chunked(PLAIN)))]))
     order = [seen.due_ns, seen.connect_ns, seen.connected_ns, seen.request_ns, seen.first_byte_ns, seen.headers_ns]
     instants = [instant for instant in [*order, seen.end_ns] if instant is not None]
     assert len(instants) == 7
@@ -116,7 +75,7 @@ async def test_nobody_listens() -> None:
 
 async def test_a_reset_in_the_middle_keeps_what_came() -> None:
     async def serve(stream: trio.SocketStream) -> None:
-        await _request(stream)
+        await request(stream)
         await stream.send_all(chunked(PLAIN[:2], end=False))
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
 
@@ -138,13 +97,13 @@ ENDINGS = {
 
 @pytest.mark.parametrize(("response", "texts", "completion"), ENDINGS.values(), ids=ENDINGS)
 async def test_a_connection_closed_early(response: bytes, texts: list[str], completion: str) -> None:
-    seen = await _one(_answer(response))
+    seen = await _one(answer(response))
     assert (_texts(seen), seen.completion, seen.error) == (texts, completion, None)
 
 
 async def test_an_answer_that_stops_coming_ends_at_the_time_limit_with_what_it_has() -> None:
     async def serve(stream: trio.SocketStream) -> None:
-        await _request(stream)
+        await request(stream)
         await stream.send_all(chunked(PLAIN[:2], end=False))
         await trio.sleep_forever()
 
@@ -165,12 +124,12 @@ async def test_a_server_that_never_answers() -> None:
 
 async def test_not_found_is_a_status_and_no_chunk() -> None:
     response = b"HTTP/1.1 404 Not Found\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nno\n"
-    seen = await _one(_answer(response))
+    seen = await _one(answer(response))
     assert (seen.status, seen.completion, seen.chunks) == (404, "closed", [])
 
 
 async def test_what_is_no_http_is_an_error_in_words() -> None:
-    seen = await _one(_answer(b"SSH-2.0-OpenSSH\r\n\r\n"))
+    seen = await _one(answer(b"SSH-2.0-OpenSSH\r\n\r\n"))
     assert seen.completion == "error"
     assert seen.error is not None
     assert "check that the port speaks HTTP/1.1" in seen.error
@@ -184,7 +143,7 @@ async def test_reuse_measures_the_last_request_of_its_connection() -> None:
     async def serve(stream: trio.SocketStream) -> None:
         nonlocal connections
         connections += 1
-        while head := await _request(stream):
+        while head := await request(stream):
             heads.append(head)
             await stream.send_all(chunked(PLAIN))
 
@@ -198,7 +157,7 @@ async def test_reuse_measures_the_last_request_of_its_connection() -> None:
 
 
 async def test_a_connection_that_does_not_last_fails_its_reuse_by_name() -> None:
-    seen = await _one(_answer(chunked(PLAIN, end=False)), reuse=2)
+    seen = await _one(answer(chunked(PLAIN, end=False)), reuse=2)
     assert (seen.completion, seen.chunks) == ("error", [])
     assert seen.error is not None
     assert "request 1 of 2" in seen.error
@@ -212,13 +171,13 @@ async def test_more_requests_than_streams() -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
-        head = await _request(stream)
+        head = await request(stream)
         labels.append(head.partition(f"{STREAM_LABEL}: ".encode())[2].split(b"\r\n")[0])
         await stream.send_all(chunked(PLAIN))
-        await _request(stream)  # until the client closes
+        await request(stream)  # until the client closes
         now -= 1
 
-    async with _server(serve) as address:
+    async with server(serve) as address:
         record = await _visit(address, streams=2, requests=5)
     assert most <= 2
     assert sorted(labels) == [b"1", b"2", b"3", b"4", b"5"]
@@ -232,11 +191,11 @@ async def test_an_open_loop_counts_the_wait_for_a_free_stream() -> None:
     gate = trio.Event()
 
     async def serve(stream: trio.SocketStream) -> None:
-        await _request(stream)
+        await request(stream)
         await gate.wait()
         await stream.send_all(chunked(PLAIN))
 
-    async with _server(serve) as address, trio.open_nursery() as nursery:
+    async with server(serve) as address, trio.open_nursery() as nursery:
 
         async def open_late() -> None:
             await trio.sleep(0.05)
@@ -252,7 +211,7 @@ async def test_an_open_loop_counts_the_wait_for_a_free_stream() -> None:
 
 async def test_small_reads_cut_events() -> None:
     response = chunked(PLAIN)
-    seen = await _one(_answer(response), read_size="5B")
+    seen = await _one(answer(response), read_size="5B")
     assert {read.size_bytes for read in seen.reads} <= set(range(1, 6))
     assert len(seen.reads) >= len(response) / 5
     assert _texts(seen) == TEXTS
@@ -262,14 +221,14 @@ async def test_small_reads_cut_events() -> None:
 
 
 async def test_a_slow_reader_pauses_before_each_read() -> None:
-    seen = await _one(_answer(chunked(PLAIN)), read_size="40B", read_delay="3ms")
+    seen = await _one(answer(chunked(PLAIN)), read_size="40B", read_delay="3ms")
     assert len(seen.reads) > 1
     assert min(late.read_ns - early.read_ns for early, late in pairwise(seen.reads)) >= 2_900_000
 
 
 @linux_only
 async def test_knobs_of_the_receiver_are_set_and_read_back() -> None:
-    async with _server(_answer(chunked(PLAIN))) as address:
+    async with server(answer(chunked(PLAIN))) as address:
         record = await _visit(address, rcvbuf="8KiB", window_clamp="4KiB", quickack="off")
     assert record.sockets["SO_RCVBUF"] == (8192, 16_384)
     assert record.sockets["TCP_WINDOW_CLAMP"] == (4096, 4096)
@@ -279,7 +238,7 @@ async def test_knobs_of_the_receiver_are_set_and_read_back() -> None:
 
 
 async def test_a_knob_that_is_not_set_is_read_all_the_same() -> None:
-    async with _server(_answer(chunked(PLAIN))) as address:
+    async with server(answer(chunked(PLAIN))) as address:
         asked, got = (await _visit(address)).sockets["SO_RCVBUF"]
     assert asked is None
     assert isinstance(got, int)
@@ -290,7 +249,7 @@ async def test_a_knob_that_is_not_set_is_read_all_the_same() -> None:
 async def test_the_kernel_stamped_a_segment_before_it_was_read() -> None:
     """The first socket that asks only sets the machine on to stamp, so the first reads may be without."""
     for _ in range(100):
-        seen = await _one(_answer(chunked(PLAIN)))
+        seen = await _one(answer(chunked(PLAIN)))
         stamped = [read for read in seen.reads if read.stamp_ns is not None]
         if stamped:
             break

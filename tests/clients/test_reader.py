@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.clients.content import Content
 from lab.clients.reader import ResponseWatcher
 from lab.errors import ProtocolError
 from lab.model.workload import WorkloadSpec
@@ -21,7 +22,7 @@ def _watch(parts: list[bytes], workload: WorkloadSpec) -> tuple[StreamSeen, Resp
     """Each part is one read, stamped 100, 200, …; the decoder is done 7 ns after each."""
     seen = StreamSeen(1, 0)
     clock = itertools.count(107, 100)
-    watcher = ResponseWatcher(seen, workload, lambda: next(clock))
+    watcher = ResponseWatcher(seen, Content.planned(workload), lambda: next(clock))
     for number, part in enumerate(parts, start=1):
         watcher.read(part, number * 100, None)
     return seen, watcher
@@ -86,7 +87,7 @@ def test_chunks_of_one_read_arrive_together() -> None:
 
 def test_the_stamp_of_the_kernel_stands_beside_the_read() -> None:
     seen = StreamSeen(1, 0)
-    ResponseWatcher(seen, _workload("plain"), lambda: 12).read(HEAD, 11, 9)
+    ResponseWatcher(seen, Content.planned(_workload("plain")), lambda: 12).read(HEAD, 11, 9)
     assert seen.reads == [ReadRow(0, len(HEAD), 9, 11)]
 
 

@@ -156,8 +156,6 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a method that is none": ("[request]\nmethod = 'get it'", ["request.method", "'get it'"]),
     "a path that is none": ("[request]\npath = 'events'", ["request.path", "'events'"]),
     "a header of two lines": ('[request]\nheaders = { a = "b\\nc" }', ["request.headers", "no header field"]),
-    "the client httpx": ("[client]\nkind = 'httpx'", ["client.kind = 'httpx'", "'raw'"]),
-    "the client locust": ("[client]\nkind = 'locust'", ["client.kind = 'locust'", "'raw'"]),
     "a client that there is none of": ("[client]\nkind = 'telnet'", ["client.kind = 'telnet'", "'raw'"]),
     "the backend netem": ("[path]\nbackend = 'netem'", ["path.backend = 'netem'", "'auto', 'tun' or 'loopback'"]),
     "a replay of nothing": ("[workload]\nprofile = 'replay'", ["profile = 'replay'", "needs capture = 'FILE'"]),

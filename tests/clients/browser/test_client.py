@@ -102,9 +102,12 @@ async def test_a_stream_that_is_stopped_ends_at_the_server(transport: str) -> No
 
 @pytest.mark.needs("chromium")
 async def test_what_came_before_the_time_was_up_is_kept() -> None:
-    async with serving(ENDLESS) as (address, _records):
-        record = await client.run(visit_of(address, ENDLESS, timeout_s=1.0, streams=2))
-    assert [seen.completion for seen in record.streams] == ["timeout", "timeout"]
+    for timeout_s in (1.0, 4.0):  # on a machine that is busy, a second may be over before the first letter
+        async with serving(ENDLESS) as (address, _records):
+            record = await client.run(visit_of(address, ENDLESS, timeout_s=timeout_s, streams=2))
+        assert [seen.completion for seen in record.streams] == ["timeout", "timeout"]
+        if all(seen.chunks for seen in record.streams):
+            break
     for seen in record.streams:
         assert 0 < len(seen.chunks) < ENDLESS.chunks
         assert len(seen.reads) > 0
