@@ -20,10 +20,11 @@ import trio
 from lab.clients.content import Content
 from lab.clients.httpx_errors import cut_short, translated
 from lab.clients.pool import visit_all
-from lab.clients.visit import STREAM_LABEL, Visit
+from lab.clients.visit import Visit
 from lab.errors import ProtocolError
 from lab.linux import sockets
 from lab.model.client import ClientSpec
+from lab.model.request import STREAM_LABEL
 from lab.trace.records import ChunkRow, ClientRecord, Completion, ReadRow, StreamSeen
 from lab.wire.emitted import EmitComments
 from lab.wire.sse import Decoder

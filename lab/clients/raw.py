@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 import trio
 
 from lab.clients.content import Content
+from lab.clients.options import receiver_options
 from lab.clients.pool import visit_all
 from lab.clients.reader import ResponseWatcher
-from lab.clients.visit import STREAM_LABEL, Visit, authority
+from lab.clients.visit import Visit, authority
 from lab.errors import ProtocolError
 from lab.linux import sockets
 from lab.model.client import ClientSpec
+from lab.model.request import STREAM_LABEL
 from lab.trace.records import ClientRecord, Completion, StreamSeen
 
 # asm-generic/socket.h; 64-bit time on every 64-bit Linux. Python does not name it.
@@ -74,7 +76,7 @@ async def _prepare(visit: Visit, sock: socket.socket, unmeasured: StreamSeen) ->
 
 async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     sock.setblocking(False)
-    settings = sockets.apply(sock, _options(state.visit.spec))
+    settings = sockets.apply(sock, receiver_options(state.visit.spec))
     if sys.platform == "linux":
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     seen.connect_ns = time.monotonic_ns()
@@ -88,19 +90,6 @@ async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     seen.client_port, seen.server_port = sock.getsockname()[1], sock.getpeername()[1]
     settings.setdefault(sockets.RCVBUF.name, sockets.Setting(None, sockets.get_option(sock, sockets.RCVBUF)))
     state.sockets = {name: (setting.asked, setting.got) for name, setting in settings.items()}
-
-
-def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
-    """All before `connect`: the window scale is chosen in the SYN, from the buffer that is set by then."""
-    options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: 1}
-    if spec.rcvbuf is not None:
-        options[sockets.RCVBUF] = spec.rcvbuf
-    if sys.platform == "linux":
-        # Of the request's direction, which is one segment: reno is the one that every kernel allows to every user.
-        options[sockets.CONGESTION] = "reno"
-        if spec.window_clamp is not None:
-            options[sockets.WINDOW_CLAMP] = spec.window_clamp
-    return options
 
 
 async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:

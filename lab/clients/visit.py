@@ -6,9 +6,6 @@ from lab.model.client import ClientSpec
 from lab.model.request import RequestSpec
 from lab.model.workload import WorkloadSpec
 
-# The label by which the server's record of a stream is found; unlabelled streams are not recorded.
-STREAM_LABEL = "lab-stream"
-
 
 @dataclass(frozen=True)
 class Visit:

@@ -4,6 +4,10 @@ from pydantic import Field, field_validator
 
 from lab.model.base import Spec
 
+# The header field by which a client labels a stream, so that the server's record of it is found; unlabelled streams are
+# not recorded. A label survives proxies, which ports do not.
+STREAM_LABEL = "lab-stream"
+
 
 class RequestSpec(Spec):
     """One HTTP request."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import ScenarioError
 from lab.model.problems import Model, build
+from lab.model.request import STREAM_LABEL
 from lab.model.server import COMMAND_KEYS, ServerSpec
 from lab.model.values import parse_value
 from lab.model.workload import WorkloadSpec
@@ -22,7 +23,7 @@ from lab.server.replies import BadRequest
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields) - {"capture"}
 _SERVER_KEYS = frozenset(ServerSpec.model_fields) - COMMAND_KEYS
 # A model may be called "4", or "true"; a label is read like the header that it stands for.
-_TEXT_KEYS = ("model", "lab-stream")
+_TEXT_KEYS = ("model", STREAM_LABEL)
 # What the profile fills in must be filled in again when the query names another profile.
 _PROFILE_KEYS = ("chunks", "interval", "size")
 

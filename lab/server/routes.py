@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from lab.model.request import STREAM_LABEL
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server import limits
@@ -81,9 +82,6 @@ class Site:
             raise BadRequest(f"{request.method} is not for {url.path}: use {allowed}", 405, [("allow", allowed)])
         return handler(self, request, url.query)
 
-
-# The label that the lab's own clients put on a request whose stream is to be recorded; it survives proxies.
-STREAM_LABEL = "lab-stream"
 
 _STREAM_HEADERS = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"), *CORS_HEADERS]
 _JSON_HEADERS = [("content-type", "application/json"), *CORS_HEADERS]

@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from lab.clients.raw import run
-from lab.clients.visit import STREAM_LABEL, Visit
+from lab.clients.visit import Visit
 from lab.model.client import ClientSpec
-from lab.model.request import RequestSpec
+from lab.model.request import STREAM_LABEL, RequestSpec
 from lab.model.workload import WorkloadSpec
 from lab.trace.records import ClientRecord, StreamSeen
 from tests.clients.peer import Serve, answer, request, server

@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -17,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import h11
 
+from lab.clients.options import receiver_options
 from lab.clients.reader import ResponseWatcher
 from lab.errors import ProtocolError, UsageError
 from lab.linux import sockets
@@ -94,7 +94,7 @@ class Connection:
         self._sock.sendall(request)
         while not watcher.complete:
             if self._spec.read_delay:
-                time.sleep(self._spec.read_delay / 1e9)
+                time.sleep(self._spec.read_delay / 1e9)  # gevent's by now: only this user pauses
             if self._spec.quickack != "default":  # the kernel changes it back as it sees fit, so before every read
                 sockets.set_option(self._sock, sockets.QUICKACK, int(self._spec.quickack == "on"))
             data = self._sock.recv(self._spec.read_size)
@@ -115,7 +115,7 @@ class Connection:
             sock = socket.socket(family, kind, protocol)
             sock.settimeout(timeout_s)
             try:
-                settings = sockets.apply(sock, _options(self._spec))
+                settings = sockets.apply(sock, receiver_options(self._spec))
                 settings.setdefault(
                     sockets.RCVBUF.name, sockets.Setting(None, sockets.get_option(sock, sockets.RCVBUF))
                 )
@@ -130,18 +130,6 @@ class Connection:
                 self.settings = {name: (setting.asked, setting.got) for name, setting in settings.items()}
                 return sock
         raise ConnectionError(f"connecting to {origin.host}:{origin.port}: {reason}")
-
-
-def _options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
-    """All before `connect`, as the raw client sets them."""
-    options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: 1}
-    if spec.rcvbuf is not None:
-        options[sockets.RCVBUF] = spec.rcvbuf
-    if sys.platform == "linux":
-        options[sockets.CONGESTION] = "reno"
-        if spec.window_clamp is not None:
-            options[sockets.WINDOW_CLAMP] = spec.window_clamp
-    return options
 
 
 @cache

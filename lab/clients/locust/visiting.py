@@ -26,10 +26,11 @@ from lab.clients.locust.streaming import Teller, ending, read_stream
 from lab.clients.locust.user import SSEUser
 from lab.clients.reader import ResponseWatcher
 from lab.clients.schedule import due_offsets_ns
-from lab.clients.visit import STREAM_LABEL, Visit
+from lab.clients.visit import Visit
 from lab.errors import ProtocolError
 from lab.linux.realtime import END_PRIORITY, take_realtime_priority
 from lab.model.client import ClientSpec
+from lab.model.request import STREAM_LABEL
 from lab.trace.records import StreamSeen
 
 _REHEARSED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + 4 * b"data: word\n\n"

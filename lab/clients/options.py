@@ -1,0 +1,19 @@
+"""The receiver's knobs, for clients that own their sockets: one set for all of them, so that none differs by them."""
+
+import sys
+
+from lab.linux import sockets
+from lab.model.client import ClientSpec
+
+
+def receiver_options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
+    """All before `connect`: the window scale is chosen in the SYN, from the buffer that is set by then."""
+    options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: 1}
+    if spec.rcvbuf is not None:
+        options[sockets.RCVBUF] = spec.rcvbuf
+    if sys.platform == "linux":
+        # Of the request's direction, which is one segment: reno is the one that every kernel allows to every user.
+        options[sockets.CONGESTION] = "reno"
+        if spec.window_clamp is not None:
+            options[sockets.WINDOW_CLAMP] = spec.window_clamp
+    return options
