@@ -1,4 +1,4 @@
-"""The httpx client on Trio, as applications use it: `httpx` decodes `aiter_raw()`, `httpx-sse` lets that package do it.
+"""The httpx client on Trio, as applications use it: `httpx` decodes `aiter_bytes()`, `httpx-sse` lets that package do it.
 
 The rule: a read is what httpx hands out (one piece for each frame of a transfer-coding, however many a `recv` brought),
 stamped before it goes on, so what httpx does to a stream shows as its own. Framing stays hidden: offsets are null, and the
@@ -211,7 +211,7 @@ async def _receive_raw(exchange: _Exchange, client: httpx.AsyncClient, request: 
     decoder, emitted = Decoder(), EmitComments()
     async with client.stream(**request) as response:
         exchange.opened(response)
-        async for data in response.aiter_raw():
+        async for data in response.aiter_bytes():
             events = decoder.feed(data)
             emitted.feed(data)
             exchange.arrived([(event.data, emitted.before(event.end)) for event in events])
@@ -233,7 +233,7 @@ async def _exchange(state: _Run, client: httpx.AsyncClient, trace: _Trace, label
     request = {
         "method": spec.method,
         "url": state.visit.url,
-        "headers": {**_HEADERS, **spec.headers, **label},
+        "headers": {**_HEADERS, **{name.lower(): value for name, value in spec.headers.items()}, **label},
         "content": spec.body.encode() or None,
         "extensions": {"trace": trace},
     }

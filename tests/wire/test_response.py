@@ -1,6 +1,8 @@
 """Framing out, response in: every body byte comes back, each with the offset at which it really stands."""
 
+import gzip
 import random
+import zlib
 
 import pytest
 from hypothesis import given
@@ -182,6 +184,41 @@ def test_end_offset_counts_head_and_frames() -> None:
     ends = [arrival.end_offset for arrival in reader.feed(stream)]
     assert ends == [head + 12, head + 26, head + 40]
     assert reader.response.status == 200
+
+
+CODED = CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+
+
+def _flushed(bodies: list[bytes]) -> list[bytes]:
+    """Each body as a proxy that compresses and flushes sends it, with the end of the coding behind the last."""
+    compressor = zlib.compressobj(wbits=31)
+    coded = [compressor.compress(body) + compressor.flush(zlib.Z_SYNC_FLUSH) for body in bodies]
+    return [*coded, compressor.flush()]
+
+
+def test_an_event_of_a_coded_body_ends_with_the_frame_that_completed_it() -> None:
+    frames = [b"%x\r\n%s\r\n" % (len(part), part) for part in _flushed([b"data: a\n\nda", b"ta: b\n\n"])]
+    stream = b"".join([CODED, *frames, b"0\r\n\r\n"])
+    reader = StreamReader()
+    arrived = reader.feed(stream)
+    ends = [len(CODED) + sum(map(len, frames[:count])) - len(b"\r\n") for count in (1, 2)]
+    assert [(each.event.data, each.end_offset) for each in arrived] == [("a", ends[0]), ("b", ends[1])]
+    assert reader.end_of_input() is Ending.CLEAN
+
+
+@given(rng=st.randoms(use_true_random=False))
+def test_a_coded_body_in_any_pieces_gives_its_events(rng: random.Random) -> None:
+    texts = [f"token {number}" for number in range(20)]
+    coded = gzip.compress(b"".join(encode(text) for text in texts))
+    head = CLOSE[:-2] + b"content-encoding: GZIP\r\n\r\n"
+    reader = StreamReader()
+    arrived = [each.event.data for part in cut_anywhere(head + coded, rng) for each in reader.feed(part)]
+    assert arrived == texts
+
+
+def test_a_coding_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="'br'"):
+        StreamReader().feed(CLOSE[:-2] + b"content-encoding: br\r\n\r\n")
 
 
 ENDINGS = [

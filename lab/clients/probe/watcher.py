@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 
 from lab.analysis.arrivals import BodyRead, EndsIn, Letter
-from lab.clients.probe.coding import Coding, Identity, coding
 from lab.clients.probe.events import Interpreter, Meaning, is_damaged, whole_lines
 from lab.clients.probe.record import ProbeRecord
 from lab.model.capture import MAX_CHUNKS
 from lab.trace.records import ChunkRow, Completion, ReadRow
+from lab.wire.coding import Coding, Identity, coding
 from lab.wire.response import Ending, Piece, ResponseReader
 from lab.wire.sse import Decoder, Event
 

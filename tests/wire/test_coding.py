@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.clients.probe.coding import PART_BYTES, coding
+from lab.wire.coding import PART_BYTES, coding
 from lab.errors import ProtocolError
 
 
