@@ -45,6 +45,15 @@ class CellSpec(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _no_path_leads_to_a_url(self) -> "CellSpec":
+        if self.server.url and (self.path.emulates or self.path.backend not in ("auto", "loopback")):
+            raise ValueError(
+                f"server.url = {self.server.url!r} is reached over this machine's own network, which no path of the lab "
+                "changes: leave [path] out, or let the lab start the server with server.command"
+            )
+        return self
+
 
 TABLES = tuple(CellSpec.model_fields)
 

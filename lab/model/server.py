@@ -1,10 +1,12 @@
 """The server's switches: what lies between the application's `write()` and the wire. One `ServerSpec` is one mode."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
 from lab.model.base import Spec
+from lab.model.headers import Headers
 from lab.model.units import Size, format_duration, format_size, parse_duration, parse_size
 
 
@@ -49,12 +51,31 @@ def format_flush(spec: FlushSpec) -> str:
 Flush = Annotated[FlushSpec, BeforeValidator(parse_flush), PlainSerializer(format_flush)]
 
 
-# Keys that describe somebody else's server; all others are the mode of the lab's own.
-COMMAND_KEYS = frozenset({"command", "ready", "env", "cwd"})
+# Keys of a command, and with `url` all that describe somebody else's server; all others are the mode of the lab's own.
+_COMMAND_KEYS = frozenset({"command", "ready", "env", "cwd"})
+FOREIGN_KEYS = _COMMAND_KEYS | {"url"}
+
+
+def _origin(url: str) -> str:
+    """An http origin, or nothing."""
+    if not url:
+        return url
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            f"{url!r} is no server that a matrix can ask: write http://host:port; for https there are lab probe and lab load"
+        )
+    if parts.path not in ("", "/") or parts.query or parts.username is not None:
+        raise ValueError(f"{url!r}: only http://host:port; the rest of a URL stands in request.path")
+    return url
 
 
 class ServerSpec(Spec):
-    """The lab's own server, with every switch set on every socket and read back; or somebody else's, by its command."""
+    """The lab's own server, with every switch set on every socket and read back; or somebody else's."""
 
     flush: Flush = Field(FlushSpec(), description="every | none (4 KiB buffer) | bytes:N | interval:T | end")
     early_headers: bool = Field(True, description="send the response head at once; false: with the first flush")
@@ -66,19 +87,29 @@ class ServerSpec(Spec):
     notsent_lowat: Size | None = Field(None, description="TCP_NOTSENT_LOWAT; unset: no limit")
     congestion: str = Field("cubic", description="TCP_CONGESTION, per socket", pattern=r"^[a-z0-9_]{1,15}$")
     keepalive: bool = Field(True, description="HTTP keep-alive; false answers Connection: close")
+    headers: Headers = Field({}, description="further header fields of a streamed response")
     command: str = Field("", description="somebody else's server: words with {host} and {port}; empty: the lab's own")
     ready: str = Field("/", description="command: path that answers when it is up", pattern=r"^/[!-~]*$")
     env: dict[str, str] = Field({}, description="command: further environment")
     cwd: str = Field("", description="command: working directory; empty: this one")
+    url: Annotated[str, AfterValidator(_origin)] = Field(
+        "", description="somebody else's server that runs already: http://host:port; no path of the lab leads there"
+    )
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the lab's."""
+        return not self.command and not self.url
 
     @model_validator(mode="after")
-    def _a_command_has_its_own_mode(self) -> "ServerSpec":
+    def _one_server(self) -> "ServerSpec":
         fields = type(self).model_fields
-        changed = [name for name, field in fields.items() if getattr(self, name) != field.default and name != "command"]
-        misplaced = [name for name in changed if (name in COMMAND_KEYS) != bool(self.command)]
-        if misplaced and self.command:
-            raise ValueError(f"{', '.join(misplaced)}: switches of the lab's own server, which a command does not have")
-        if misplaced:
+        changed = {name for name, field in fields.items() if getattr(self, name) != field.default}
+        if self.command and self.url:
+            raise ValueError("command and url: a server is started or runs already: leave one of them out")
+        if not self.own and (misplaced := sorted(changed - FOREIGN_KEYS)):
+            raise ValueError(f"{', '.join(misplaced)}: switches of the lab's own server, which somebody else's has not")
+        if not self.command and (misplaced := sorted(changed & _COMMAND_KEYS)):
             raise ValueError(f"{', '.join(misplaced)}: only with server.command")
         if self.command and "{port}" not in self.command:
             raise ValueError(f"command = {self.command!r}: it must listen on the port that {{port}} stands for")

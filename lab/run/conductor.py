@@ -7,10 +7,14 @@ here, in bounded time, and a child that died is told with its last words.
 import contextlib
 import functools
 import random
+import socket
 import time
+from http.client import HTTP_PORT
 from typing import Any
+from urllib.parse import urlsplit
 
-from lab.clients.visit import Visit
+from lab.clients.visit import Visit, authority
+from lab.errors import MeasurementError
 from lab.linux.child import Child, Target
 from lab.model.proxy import ProxySpec
 from lab.path.base import Path, PathRecord
@@ -32,44 +36,67 @@ def conduct(repetition: Repetition) -> Evidence:
         stack.callback(path.close)
         relay = _start_relay(stack, path)
         beside = [relay] if relay else []
-        server, port = _start_server(stack, repetition, path, beside)
-        beside.append(server)
-        port = _start_proxy(stack, spec.proxy, path, port, beside)
-        time_limit_s = deadline_s(spec, repetition.seed)
-        target = (path.server_address, port)
-        own = not spec.server.command
-        visit = Visit(target, spec.client, spec.workload, spec.request, repetition.seed, time_limit_s, own_server=own)
+        server, target = _start_server(stack, repetition, path, beside)
+        beside += [server] if server else []
+        visit = _visit(repetition, _start_proxy(stack, spec.proxy, path, target, beside))
         before = read_clocks()
         client = _fork(stack, "client", functools.partial(roles.client, spec=spec, visit=visit, path=path))
-        seen = client.result(time_limit_s + _STOP_S, beside)
+        seen = client.result(visit.timeout_s + _STOP_S, beside)
         after = read_clocks()
-        served: roles.ServerResult = _stopped(server)
+        served: roles.ServerResult = _stopped(server) if server else roles.ServerResult([], 0)
         log: PathRecord | None = _stopped(relay) if relay else None
         return Evidence(served.said, seen, log, before, after, served.max_slack_ns)
 
 
+def _visit(repetition: Repetition, target: tuple[str, int]) -> Visit:
+    """What the client is to do. A server that was reached by its name is asked by it."""
+    spec, request = repetition.cell.spec, repetition.cell.spec.request
+    if spec.server.url and (host := urlsplit(spec.server.url).netloc) != authority(target):
+        fields = {name.lower(): value for name, value in request.headers.items()}
+        request = request.model_copy(update={"headers": {"host": host, **fields}})
+    time_limit_s = deadline_s(spec, repetition.seed)
+    return Visit(target, spec.client, spec.workload, request, repetition.seed, time_limit_s, own_server=spec.server.own)
+
+
 def _start_server(
     stack: contextlib.ExitStack, repetition: Repetition, path: Path, beside: list[Child]
-) -> tuple[Child, int]:
-    """The lab's own, or the command's."""
+) -> tuple[Child | None, tuple[str, int]]:
+    """The lab's own, or the command's, and where it listens; none where one runs already."""
     spec = repetition.cell.spec
+    if spec.server.url:
+        return None, _resolve(spec.server.url)
     if spec.server.command:
         job = programs.Job(spec.server.command, spec.server.ready, spec.server.env, spec.server.cwd)
         server = _fork(stack, "server command", functools.partial(programs.run, job=job, path=path))
     else:
         server = _fork(stack, "server", functools.partial(roles.server, spec=spec, seed=repetition.seed, path=path))
-    return server, server.receive(programs.START_S + _START_S, beside).payload["port"]
+    port: int = server.receive(programs.START_S + _START_S, beside).payload["port"]
+    return server, (path.server_address, port)
 
 
-def _start_proxy(stack: contextlib.ExitStack, spec: ProxySpec, path: Path, port: int, beside: list[Child]) -> int:
-    """The port that clients connect to: the proxy's if there is one."""
+def _resolve(url: str) -> tuple[str, int]:
+    """The first address of the URL's host, looked up before anything is timed. Raises MeasurementError."""
+    parts = urlsplit(url)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or HTTP_PORT, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise MeasurementError(f"server.url = {url!r}: cannot resolve its name: {reason}: check it") from error
+    host, port = found[0][4][:2]
+    return str(host), int(port)
+
+
+def _start_proxy(
+    stack: contextlib.ExitStack, spec: ProxySpec, path: Path, target: tuple[str, int], beside: list[Child]
+) -> tuple[str, int]:
+    """Where clients connect: the proxy if there is one."""
     if not spec.command:
-        return port
-    job = programs.Job(spec.command, spec.ready, spec.env, "", upstream=f"{path.server_address}:{port}")
+        return target
+    job = programs.Job(spec.command, spec.ready, spec.env, "", upstream=authority(target))
     proxy = _fork(stack, "proxy", functools.partial(programs.run, job=job, path=path))
-    port = proxy.receive(programs.START_S + _START_S, beside).payload["port"]
+    port: int = proxy.receive(programs.START_S + _START_S, beside).payload["port"]
     beside.append(proxy)
-    return int(port)
+    return path.server_address, port
 
 
 def read_clocks() -> Clocks:

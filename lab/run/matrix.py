@@ -37,8 +37,15 @@ def resolve_paths(forge: Forge, cells: Iterable[Cell]) -> dict[str, Resolution]:
         question = cell.spec.path, cell.spec.client.kind
         if question not in known:
             known[question] = forge.resolve(*question)
-        resolutions[cell.name] = known[question]
+        resolutions[cell.name] = _without_a_path(known[question]) if cell.spec.server.url else known[question]
     return resolutions
+
+
+def _without_a_path(resolution: Resolution) -> Resolution:
+    """Of a server that runs already, wherever that is: nothing of the lab stands between."""
+    if resolution.backend is None:
+        return resolution
+    return Resolution("none", "server.url is reached over this machine's own network")
 
 
 def execute(run: Run, forge: Forge, watcher: Watcher) -> None:
@@ -116,7 +123,7 @@ def join_evidence(repetition: Repetition, evidence: Evidence) -> Joined:
         evidence.said,
         evidence.seen.streams,
         path,
-        chunks_expected=None if spec.server.command else spec.workload.chunks,
+        chunks_expected=spec.workload.chunks if spec.server.own else None,
         proxied=bool(spec.proxy.command),
     )
 

@@ -84,7 +84,7 @@ async def _rehearse(spec: CellSpec, client: ClientSpec) -> None:
     """
     brief = {"chunks": _REHEARSAL_CHUNKS, "interval": NS_PER_MS, "first": 0, "pause": None}
     workload = spec.workload.model_copy(update=brief)
-    mode = ServerSpec() if spec.server.command else spec.server
+    mode = spec.server if spec.server.own else ServerSpec()
     site = Site(workload, mode, "rehearsal", _EPOCH_S)
     async with running(listen("127.0.0.1", 0, site), site, []) as serving:
         visit = Visit(serving.address, client, workload, RequestSpec(), "rehearsal", _REHEARSAL_LIMIT_S)

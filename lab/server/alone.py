@@ -15,7 +15,7 @@ import trio
 
 from lab.errors import ScenarioError
 from lab.model.problems import build
-from lab.model.server import COMMAND_KEYS, ServerSpec
+from lab.model.server import FOREIGN_KEYS, ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server.app import Server, listen, running
 from lab.server.routes import Site
@@ -39,9 +39,9 @@ def _site(settings: dict[str, Any], seed: int) -> Site:
     for dotted, value in settings.items():
         table, _, key = dotted.rpartition(".")
         table = table or ("workload" if key in WorkloadSpec.model_fields else "server")
-        if table not in tables or key in COMMAND_KEYS:
+        if table not in tables or key in FOREIGN_KEYS:
             raise ScenarioError(
-                f"--set {dotted}: a server has only the tables workload and server, and this one no command"
+                f"--set {dotted}: a server has only the tables workload and server, and this one is the lab's own"
             )
         tables[table][key] = value
     if isinstance(file := tables["workload"].get("capture"), str):

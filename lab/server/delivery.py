@@ -53,7 +53,7 @@ def _without_frames(spec: ServerSpec) -> ServerSpec:
 
 
 def _headers(shared: Shared, reply: StreamReply, spec: ServerSpec) -> list[tuple[str, str]]:
-    headers = [*reply.headers]
+    headers = [*reply.headers, *spec.headers.items()]
     if spec.framing == "chunked":
         headers.append(("transfer-encoding", "chunked"))
     leaves_traces = must_close_after(spec, shared.site.server)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lab.errors import ScenarioError
 from lab.model.problems import Model, build
 from lab.model.request import STREAM_LABEL
-from lab.model.server import COMMAND_KEYS, ServerSpec
+from lab.model.server import FOREIGN_KEYS, ServerSpec
 from lab.model.values import parse_value
 from lab.model.workload import WorkloadSpec
 from lab.server import limits
@@ -21,7 +21,8 @@ from lab.server.replies import BadRequest
 
 # A capture is a file of this machine: only who starts the server may name one.
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields) - {"capture"}
-_SERVER_KEYS = frozenset(ServerSpec.model_fields) - COMMAND_KEYS
+# Header fields speak to proxies and browsers in the name of this server: they are not for whoever asks it.
+_SERVER_KEYS = frozenset(ServerSpec.model_fields) - FOREIGN_KEYS - {"headers"}
 # A model may be called "4", or "true"; a label is read like the header that it stands for.
 _TEXT_KEYS = ("model", STREAM_LABEL)
 # What the profile fills in must be filled in again when the query names another profile.

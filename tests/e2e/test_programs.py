@@ -6,14 +6,16 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab.errors import ChildFailed
+from lab.errors import ChildFailed, MeasurementError
 from lab.linux.child import Child, Control
 from lab.linux.program import Program
 from lab.run.forge import Forge
 from tests.e2e.harness import measure
+from tests.e2e.serving import served
 from tests.e2e.sse_app import CHUNKS
 
 UVICORN = f"{sys.executable} -m uvicorn tests.e2e.sse_app:app --host {{host}} --port {{port}} --log-level warning"
@@ -73,18 +75,52 @@ def test_a_command_that_dies_in_mid_run_is_told_with_its_code(forge: Forge, tmp_
         measure(forge, server={"command": f"{sys.executable} {program} {{port}}"})
 
 
+@pytest.mark.parametrize("kind", ["raw", "httpx", "httpx-sse", "locust"])
+def test_a_server_that_runs_already_is_measured_from_outside(forge: Forge, kind: str) -> None:
+    with served() as server:
+        measured = measure(
+            forge,
+            server={"url": server.url.replace("127.0.0.1", "localhost")},
+            request={"path": "/v1/chat/completions?format=plain&profile=ticker&chunks=10"},
+            client={"kind": kind},
+        )
+    assert (measured.streams[0]["completion"], measured.streams[0]["chunks_expected"]) == ("done", None)
+    assert len(measured.chunks) == 10
+    assert {chunk["due_ns"] for chunk in measured.chunks} == {None}
+    assert not measured.writes
+
+
+def test_a_server_that_should_run_and_does_not_is_named(forge: Forge) -> None:
+    with pytest.raises(MeasurementError, match=r"no\.such\.host\.invalid.*cannot resolve"):
+        measure(forge, server={"url": "http://no.such.host.invalid"})
+    measured = measure(forge, server={"url": "http://127.0.0.1:9"})
+    assert measured.streams[0]["completion"] == "error"
+    assert "connecting to 127.0.0.1:9" in measured.streams[0]["error"]
+
+
+UNBUFFERED = {"headers": {"x-accel-buffering": "no"}}
+ACCEPTS_GZIP = {"headers": {"accept-encoding": "gzip"}}
+
+
 @pytest.mark.needs("nginx", "tun")
 @pytest.mark.parametrize(
-    ("switches", "lumps"),
+    ("switches", "tables", "lumps"),
     [
-        pytest.param("--buffering off", False, id="buffering off"),
-        pytest.param("--buffering on", False, id="buffering on, transfer-coded upstream"),
-        pytest.param("--buffering on --identity on", True, id="buffering on, identity upstream"),
+        pytest.param("--buffering off", {}, False, id="buffering off"),
+        pytest.param("--buffering on", {}, False, id="buffering on, transfer-coded upstream"),
+        pytest.param("--buffering on --identity on", {}, True, id="buffering on, identity upstream"),
+        pytest.param("--identity on", {"server": UNBUFFERED}, False, id="identity upstream, X-Accel-Buffering: no"),
+        pytest.param("--gzip on", {}, False, id="gzip that nobody asks for"),
+        pytest.param("--gzip on", {"request": ACCEPTS_GZIP}, True, id="gzip"),
+        pytest.param(
+            "--gzip on", {"request": ACCEPTS_GZIP, "server": UNBUFFERED}, False, id="gzip, X-Accel-Buffering: no"
+        ),
     ],
 )
-def test_nginx_between_server_and_path(forge: Forge, switches: str, lumps: bool) -> None:
-    """nginx holds an identity upstream to its end, and streams a transfer-coded one over plain HTTP all the same."""
-    measured = measure(forge, workload=TICKER, path={"delay": "2ms"}, proxy={"command": f"{NGINX} {switches}"})
+def test_nginx_between_server_and_path(forge: Forge, switches: str, tables: dict[str, Any], lumps: bool) -> None:
+    """nginx holds an identity upstream, and what it compresses, to the end; a transfer-coded one it streams all the same."""
+    proxy = {"command": f"{NGINX} {switches}"}
+    measured = measure(forge, workload=TICKER, path={"delay": "2ms"}, proxy=proxy, **tables)
     assert measured.disagreements == 0
     assert len(measured.chunks) == TICKER["chunks"]
     assert all(chunk["accepted_ns"] <= chunk["sent_ns"] < chunk["recv_ns"] for chunk in measured.chunks)

@@ -49,6 +49,7 @@ VALUES = {
     "server.sndbuf": "8KiB",
     "server.notsent_lowat": "8KiB",
     "server.command": "uvicorn app:app --port {port}",
+    "server.url": "http://127.0.0.1:8000",
     "request.body": "{}",
     "proxy.command": "nginx",
     "path.loss": "2%",

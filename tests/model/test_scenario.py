@@ -162,7 +162,24 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a command without a port": ("[server]\ncommand = 'x'", ["command = 'x'", "{port}"]),
     "a command with a mode": ("[server]\ncommand = 'x {port}'\ncork = true", ["cork", "the lab's own server"]),
     "a mode of nobody's command": ("[server]\nready = '/up'", ["ready", "only with server.command"]),
-    "a server's address": ("[server]\nurl = 'http://x'", ["unknown key 'server.url'", "allowed here"]),
+    "a command and a server that runs": (
+        "[server]\ncommand = 'x {port}'\nurl = 'http://x'",
+        ["command and url", "leave one of them out"],
+    ),
+    "a server that runs with a mode": ("[server]\nurl = 'http://x'\ncork = true", ["cork", "the lab's own server"]),
+    "a server that runs with a command's key": (
+        "[server]\nurl = 'http://x'\ncwd = '/'",
+        ["cwd", "only with server.command"],
+    ),
+    "a server behind TLS": ("[server]\nurl = 'https://x'", ["server.url: 'https://x'", "lab probe and lab load"]),
+    "a server and a path": ("[server]\nurl = 'http://x/v1'", ["server.url: 'http://x/v1'", "request.path"]),
+    "a server on no port": ("[server]\nurl = 'http://x:99999'", ["server.url: 'http://x:99999'", "http://host:port"]),
+    "a server without a name": ("[server]\nurl = 'http://'", ["server.url: 'http://'", "http://host:port"]),
+    "a path to a server that runs": (
+        "path = 'lan'\n[server]\nurl = 'http://x'",
+        ["leave [path] out", "server.command"],
+    ),
+    "a response's header of two lines": ('[server]\nheaders = { a = "b\\nc" }', ["server.headers", "no header field"]),
 }
 
 

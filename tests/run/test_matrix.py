@@ -191,3 +191,9 @@ def test_the_machine_is_asked_once_for_each_kind_of_path() -> None:
     resolutions = resolve_paths(forge, tiny.cells(document))  # type: ignore[arg-type]
     assert len(forge.resolved) == 2
     assert set(resolutions) == {cell.name for cell in tiny.cells(document)}
+
+
+def test_a_server_that_runs_already_has_no_path_of_the_lab() -> None:
+    document = {"matrix": {"server.url": ["", "http://127.0.0.1:1"]}}
+    resolutions = resolve_paths(_Forge(good), tiny.cells(document))  # type: ignore[arg-type]
+    assert [resolution.backend for resolution in resolutions.values()] == ["loopback", "none"]

@@ -68,6 +68,12 @@ async def test_every_mode_gives_the_same_events_and_keeps_or_ends_its_connection
     _check_record(records[1], response)
 
 
+async def test_further_header_fields_are_of_streams_alone() -> None:
+    async with serving(site(headers={"x-accel-buffering": "no"})) as server, connected(server) as peer:
+        assert (await peer.get(CHAT)).headers["x-accel-buffering"] == "no"
+        assert "x-accel-buffering" not in (await peer.get("/healthz")).headers
+
+
 def _check_record(record: StreamRecord, response: Response) -> None:
     """What the server noted is what the client's own parser finds in the bytes."""
     said = record.said()
