@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.wire.coding import PART_BYTES, coding
 from lab.errors import ProtocolError
+from lab.wire.coding import PART_BYTES, coding
 
 
 def _raw(data: bytes) -> bytes:
