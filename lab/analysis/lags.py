@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.analysis.arrays import NS_PER_MS, Floats, known_integers, spans_ms
+from lab.analysis.arrays import NS_PER_MS, Bools, Floats, Ints, known_integers, spans_ms
 from lab.analysis.received import Received
 
 
@@ -18,18 +18,23 @@ def emit_lag_ms(chunks: pa.Table) -> Floats:
 
 
 def read_lag_ms(chunks: Received) -> Floats:
-    """Return how long each received chunk lay readable in the client's kernel before the client read it.
+    """Return how long each received chunk lay readable in the client's kernel before the client read it."""
+    read_ns, read_known = known_integers(chunks.table, "read_ns")
+    ready_ns, ready_known = readable_ns(chunks)
+    return np.where(read_known & ready_known, (read_ns - ready_ns) / NS_PER_MS, np.nan)
+
+
+def readable_ns(chunks: Received) -> tuple[Ints, Bools]:
+    """Return when each received chunk could be read in the client's kernel, and where that is known, both of shape (rows,).
 
     Readable means that no earlier byte was missing: TCP hands out bytes in order (RFC 9293 section 3.10.7.4), so a chunk
     behind a lost segment waits for that one, and that wait is the path's, not the client's.
     """
-    read_ns, read_known = known_integers(chunks.table, "read_ns")
-    recv_ns, recv_known = known_integers(chunks.table, "recv_ns")
-    lag_ms = np.full(read_ns.size, np.nan)
+    recv_ns, known = known_integers(chunks.table, "recv_ns")
+    ready_ns = recv_ns.copy()
     for place in chunks.streams():
-        readable_ns = np.maximum.accumulate(recv_ns[place])
-        lag_ms[place] = (read_ns[place] - readable_ns) / NS_PER_MS
-    return np.where(read_known & recv_known, lag_ms, np.nan)
+        ready_ns[place] = np.maximum.accumulate(recv_ns[place])
+    return ready_ns, known
 
 
 def path_error_ms(path: pa.Table) -> Floats:

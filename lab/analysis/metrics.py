@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lab.analysis.arrays import NS_PER_MS, Floats, integers, quantile, spans_ms, stream_keys
+from lab.analysis.distortion import gap_jitter_ms, ttfc_bias_ms
 from lab.analysis.lags import emit_lag_ms, path_error_ms, read_lag_ms
 from lab.analysis.received import Received, planned_interval_ms, received
 from lab.analysis.smoothness import ETALON, Deadlines, fluidity_index, stall_ratio, startup_buffer_ms
@@ -66,6 +67,8 @@ class Metrics:
     emit_lag_ms_p99: float | None = _figure("99th percentile of emit − due: the server's own error")
     read_lag_ms_p99: float | None = _figure("99th percentile of the time a readable chunk waited for the client")
     path_error_ms_p99: float | None = _figure("99th percentile of |left − should have left| over the path's packets")
+    ttfc_bias_ms_p50: float | None = _figure("median of what the client added to a TTFC: first arrival − readable")
+    gap_jitter_ms_p99: float | None = _figure("99th percentile of |gap − gap at the client's kernel|: the client's own")
 
 
 METRIC_DOCS: dict[str, str] = {column.name: column.metadata["doc"] for column in fields(Metrics)}
@@ -100,6 +103,8 @@ def measure(records: Records, measuring: Measuring = CLOSED) -> Metrics:
         emit_lag_ms_p99=quantile(emit_lag_ms(records.chunks), 0.99),
         read_lag_ms_p99=quantile(read_lag_ms(chunks), 0.99),
         path_error_ms_p99=quantile(path_error_ms(records.path), 0.99),
+        ttfc_bias_ms_p50=quantile(ttfc_bias_ms(chunks), 0.5),
+        gap_jitter_ms_p99=quantile(gap_jitter_ms(chunks), 0.99),
     )
 
 

@@ -115,10 +115,12 @@ def _receive_exactly(sock: socket.socket, length: int) -> bytes:
 def main(fd: int, runner: int) -> None:
     """Answer until the runner hangs up."""
     from lab.linux.child import die_with_parent
+    from lab.linux.descriptors import allow_many_files
 
     die_with_parent()
     if os.getppid() != runner:
         return
+    allow_many_files()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides what it means
     sock = socket.socket(fileno=fd)
     sock.set_inheritable(False)

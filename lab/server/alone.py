@@ -28,6 +28,10 @@ def serve_alone(host: str, port: int, settings: dict[str, Any], seed: int) -> No
     `settings` are keys of [workload] and [server], with or without their table's name. Raises ScenarioError, UsageError,
     and SocketOptionError for a setting that the kernel refuses.
     """
+    if sys.platform == "linux":
+        from lab.linux.descriptors import allow_many_files
+
+        allow_many_files()
     site = _site(settings, seed)
     listener = listen(host, port, site)
     if trio.run(_serve, listener, site) is signal.SIGINT:
