@@ -1,7 +1,7 @@
 """How many files a process may have open: as many as it is allowed, because a stream is a file at both of its ends.
 
-The rule: the soft limit is a default of 1,024 that shells inherit from the days of `select` (getrlimit(2)); the hard limit is
-what the machine's owner decided, and is never touched.
+The rule: the soft limit is a default of 1,024 that shells inherit from the days of `select` (getrlimit(2)); the hard limit
+is what the machine's owner decided, and is never touched.
 """
 
 import resource
