@@ -9,6 +9,7 @@ import functools
 import random
 import socket
 import time
+from collections.abc import Callable
 from http.client import HTTP_PORT
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,15 +22,22 @@ from lab.path.base import Path, PathRecord
 from lab.path.choose import choose
 from lab.run import programs, roles
 from lab.run.repetition import Clocks, Evidence, Repetition, deadline_s
+from lab.trace.records import ClientRecord
 
 # Forking and setting up namespaces takes tens of milliseconds; a machine that needs longer than this is stuck.
 _START_S = 10.0
 # What a child may take to hand over its record after it was told to stop.
 _STOP_S = 20.0
 
+ClientRole = Callable[..., ClientRecord]
+"""Called in the client's process as `roles.client` is."""
 
-def conduct(repetition: Repetition) -> Evidence:
-    """Run it. Raises ChildFailed (with last words), CapabilityError, or another LabError; leaves no process behind."""
+
+def conduct(repetition: Repetition, client_role: ClientRole = roles.client) -> Evidence:
+    """Run it, with `client_role` as the client. Raises ChildFailed (with last words), CapabilityError, or another LabError.
+
+    Leaves no process behind.
+    """
     spec = repetition.cell.spec
     with contextlib.ExitStack() as stack:
         path = choose(spec.path, _link_seed(repetition.seed)).path
@@ -40,7 +48,7 @@ def conduct(repetition: Repetition) -> Evidence:
         beside += [server] if server else []
         visit = _visit(repetition, _start_proxy(stack, spec.proxy, path, target, beside))
         before = read_clocks()
-        client = _fork(stack, "client", functools.partial(roles.client, spec=spec, visit=visit, path=path))
+        client = _fork(stack, "client", functools.partial(client_role, spec=spec, visit=visit, path=path))
         seen = client.result(visit.timeout_s + _STOP_S, beside)
         after = read_clocks()
         served: roles.ServerResult = _stopped(server) if server else roles.ServerResult([], 0)
