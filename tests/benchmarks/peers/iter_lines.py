@@ -1,6 +1,6 @@
 """A stream read as much people's code reads it: by a library's `iter_lines`, whose buffer waits before anybody sees a line.
 
-`python -m tests.benchmarks.peers.iter_lines requests|locust URL` prints {"request_ns", "chunks": [[text, arrival_ns]]} as JSON.
+`python -m tests.benchmarks.peers.iter_lines requests|locust URL` prints JSON: {"request_ns", "chunks": [[text, when]]}.
 Locust patches the standard library when it is imported, which is why nothing else happens in here.
 """
 
