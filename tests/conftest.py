@@ -10,6 +10,8 @@ from functools import cache
 import hypothesis
 import pytest
 
+from tests.e2e import containers
+
 # A shared machine stalls for longer than hypothesis's 200 ms now and then; no test here measures time.
 hypothesis.settings.register_profile("lab", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
@@ -35,9 +37,13 @@ def _missing(name: str) -> str | None:
     if name in _PROGRAMS:
         found_at = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
         return None if found_at else f"not installed (Debian: apt-get install {_PROGRAMS[name]})"
+    if name == "compose":
+        return containers.missing()
     found = _capabilities()
     if name not in found:
-        raise pytest.UsageError(f"unknown capability {name!r}: there are {', '.join([*found, *_PROGRAMS])}")
+        raise pytest.UsageError(
+            f"unknown capability {name!r}: there are {', '.join(['root', 'compose', *found, *_PROGRAMS])}"
+        )
     return None if found[name]["works"] else f"{found[name]['reason']}. {found[name]['remedy']}"
 
 

@@ -96,7 +96,7 @@ def explain(what: str, code: int, kind: int = _CLONE_NEWNET, proc_sys: Path = _P
             what,
             f"{reason}: this process has not the right, and a container's seccomp profile or a chroot may forbid it",
             "Run as root, or start the container with --cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun "
-            "--security-opt seccomp=unconfined",
+            "--security-opt systempaths=unconfined",
         )
     if code == errno.EINVAL:
         return CapabilityError(

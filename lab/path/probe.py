@@ -80,13 +80,15 @@ def _rootless() -> None:
 
 def _realtime() -> None:
     if not take_realtime_priority(RELAY_PRIORITY):
-        remedy = "Run as root, or allow it: ulimit -r 1 (limits.conf: rtprio)"
+        remedy = "Run as root (in a container: --cap-add SYS_NICE), or allow it: ulimit -r 1 (limits.conf: rtprio)"
         raise CapabilityError("take SCHED_FIFO", "Operation not permitted", remedy)
 
 
 def _memlock() -> None:
     if not lock_memory():
-        remedy = "Run as root, or allow it: ulimit -l unlimited (limits.conf: memlock)"
+        remedy = (
+            "Run as root (in a container: --cap-add IPC_LOCK), or allow it: ulimit -l unlimited (limits.conf: memlock)"
+        )
         raise CapabilityError("lock the process in memory", "the kernel refused mlockall", remedy)
 
 

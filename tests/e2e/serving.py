@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,3 +63,9 @@ def served(*options: str) -> Iterator[Served]:
             yield Served(process, int(first.rsplit(":", 1)[1]))
         finally:
             process.kill()
+
+
+def free_port() -> str:
+    """A TCP port that nobody listened on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Real Locust: its statistics know TTFC, gap and stream, its workers end in one run, a matrix drives it like any client."""
 
 import csv
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import pytest
 from lab.run.forge import Forge
 from lab.trace.store import Run, open_run
 from tests.e2e.harness import measure
-from tests.e2e.serving import PATIENCE_S, served
+from tests.e2e.serving import PATIENCE_S, free_port, served
 
 LOAD = [sys.executable, "-m", "lab", "load"]
 STREAM = "/v1/chat/completions?profile=ticker&chunks=10&interval=10ms"
@@ -101,11 +100,6 @@ def test_own_users_and_shapes(tmp_path: Path) -> None:
     }
 
 
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
-
-
 def _ended(processes: Sequence["subprocess.Popen[str]"]) -> list["subprocess.CompletedProcess[str]"]:
     done = []
     try:
@@ -120,7 +114,7 @@ def _ended(processes: Sequence["subprocess.Popen[str]"]) -> list["subprocess.Com
 
 
 def test_a_master_gathers_what_its_workers_saw(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     options = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     with served() as server:

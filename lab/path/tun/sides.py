@@ -68,5 +68,8 @@ def _sysctl(path: Path, value: str) -> str:
         path.write_text(value)
         return path.read_text().strip()
     except OSError as error:
-        remedy = "In a container: /proc/sys must be writable; start it with --privileged or unmask /proc/sys"
+        remedy = (
+            "In a container: /proc/sys must be writable; start it with --security-opt systempaths=unconfined, "
+            "and with apparmor=unconfined where AppArmor is on"
+        )
         raise CapabilityError(f"set {path} to {value}", error.strerror or str(error), remedy) from error
