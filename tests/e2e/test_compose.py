@@ -21,7 +21,8 @@ pytestmark = pytest.mark.needs("compose", "tun")
 ROOT = Path(__file__).resolve().parents[2]
 # It stays when the test is over: the layer of libraries is what takes long to build.
 IMAGE = "localhost/typewriter-lab-test"
-BUILD_S, STEP_S = 300, 60
+# Never reached unless something hangs; libraries are downloaded while it builds.
+BUILD_S, STEP_S = 600, 120
 
 
 class Stack:
