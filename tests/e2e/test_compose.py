@@ -141,13 +141,12 @@ def test_the_emulated_network_works_inside(stack: Stack) -> None:
 
 
 def test_a_matrix_leaves_its_run_on_the_volume(stack: Stack) -> None:
-    told = stack.lab(
-        "run", "typewriter", "--only", "cell=every-nodelay-wifi", "--repeat", "1", "--set", "workload.chunks=10"
-    )
+    slow = ("--set", "workload.interval=100ms", "--set", "workload.chunks=10")  # valid on a busy machine, too
+    told = stack.lab("run", "typewriter", "--only", "cell=every-nodelay-wifi", "--repeat", "1", *slow)
     run = stack.run_of("typewriter")
     assert told.splitlines()[-1] == f"/lab/results/{run.path.name}"
     assert run.info.finished
-    assert run.table("chunks").num_rows == 10
+    assert run.table("chunks").num_rows == 10 * len(run.info.repetitions)  # one that was invalid was run again
     assert run.table("path").num_rows > 0
     assert (run.path / "report.html").exists()
 
