@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from tests.e2e import containers
+from tests.lacking import lack
 
 # A shared machine stalls for longer than hypothesis's 200 ms now and then; no test here measures time.
 hypothesis.settings.register_profile("lab", deadline=None, max_examples=50)
@@ -18,7 +19,14 @@ hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("lab")
 
 # Programs that some tests run as peers: what Debian calls the package that brings them.
-_PROGRAMS = {"curl": "curl", "go": "golang-go", "node": "nodejs", "chromium": "chromium", "nginx": "nginx-light"}
+_PROGRAMS = {
+    "curl": "curl",
+    "go": "golang-go",
+    "node": "nodejs",
+    "npm": "npm",
+    "chromium": "chromium",
+    "nginx": "nginx-light",
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -26,8 +34,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             if missing := _missing(name):
-                complain = pytest.fail if os.environ.get("LAB_REQUIRE") == "all" else pytest.skip
-                complain(f"needs {name}: {missing}")
+                lack(name, missing)
 
 
 def _missing(name: str) -> str | None:
