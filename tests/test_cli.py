@@ -16,6 +16,9 @@ import pytest
 
 from lab.__main__ import _run
 from lab.cli import app
+from lab.wire.openai import DONE
+from tests.clients.probe.stranger import saying, stranger
+from tests.clients.responses import PLAIN, chunked
 from tests.processes import PATIENCE_S, descendants, ends, until
 
 LAB = [sys.executable, "-m", "lab"]
@@ -320,6 +323,39 @@ def test_sigterm_is_a_ctrl_c_sent_by_a_program(directory: Path) -> None:
     assert runner.returncode == 130
     assert "lab run --resume" in stderr
     assert all(ends(pid) for pid in processes)
+
+
+# ---- Readers that leave
+
+# Arguments, exit code, and which streams nobody reads.
+READERS_LEAVE: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
+    "the list": (["list"], 0, ("stdout",)),
+    "a run, which goes on": (["run", "tiny.toml", "--only", "server.flush=end"], 0, ("stdout", "stderr")),
+    "doctor's document": (["doctor", "--json"], 0, ("stdout",)),
+    "what is typed live": (["probe", "{url}"], 0, ("stdout",)),
+    "a probe that measured nothing": (["probe", "http://127.0.0.1:1/", "--json"], 3, ("stdout",)),
+    "wrong usage": (["report", "nowhere"], 2, ("stdout", "stderr")),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "unread"), READERS_LEAVE.values(), ids=READERS_LEAVE)
+def test_a_reader_that_leaves_does_not_change_how_a_command_ends(
+    arguments: list[str], code: int, unread: tuple[str, ...], directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.toml").write_text((directory / "tiny.toml").read_text())
+    read_fd, write_fd = os.pipe()
+    os.close(read_fd)
+    stdout, stderr = (write_fd if name in unread else subprocess.PIPE for name in ("stdout", "stderr"))
+    environment = {key: value for key, value in os.environ.items() if key not in ("LAB_REQUIRE", "LAB_DEBUG")}
+    with stranger(saying(chunked([*PLAIN, DONE]))) as server:
+        command = [*LAB, *(argument.format(url=server.url) for argument in arguments)]
+        process = subprocess.Popen(command, text=True, cwd=tmp_path, env=environment, stdout=stdout, stderr=stderr)
+        os.close(write_fd)
+        _, words = process.communicate(timeout=60)
+    assert process.returncode == code, words
+    assert not re.search("Traceback|pipe|fault", words or "")
+    if "run" in arguments:
+        assert _status((tmp_path / "results" / "latest").resolve()) == (1, True)
 
 
 # ---- Disks that refuse

@@ -4,7 +4,6 @@ The rule: whoever says a text only puts it into a queue; a thread of its own wri
 otherwise become a slow reader, and the measurement its victim.
 """
 
-import os
 import queue
 import sys
 import threading
@@ -37,14 +36,10 @@ class Typist:
             print()
 
     def _write(self) -> None:
-        """When nobody reads stdout any more, the measurement still goes on, and its texts go nowhere."""
         while (text := self._texts.get()) is not None:
             shown = harmless(text[:_TYPED_CHARACTERS], self._secret)
             if len(text) > _TYPED_CHARACTERS:
                 shown += f"… ({len(text):,} characters)"
-            try:
-                sys.stdout.write(shown)
-                sys.stdout.flush()
-            except BrokenPipeError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.stdout.write(shown)
+            sys.stdout.flush()
             self._last = shown[-1:] or self._last

@@ -1,4 +1,4 @@
-"""A way through to a server that breaks off in mid-stream, once for each entry of a list: what a bad network does to a reader."""
+"""A way through to a server that breaks off in mid-stream, once for each of its cuts: what a bad network does."""
 
 import socket
 import threading
