@@ -1,7 +1,7 @@
 """`lab load`: Locust as its users know it, and a run of the lab for each test that it made.
 
 The rule: Locust is a child process and stays itself; its options are passed on and its exit code is the answer. What its
-workers saw comes out of the spool (`lab.clients.locust.recorder`); figures that need one clock stay within one host, which
+workers saw comes out of the spool (`lab.clients.locust.spool`); figures that need one clock stay within one host, which
 is why each host is a repetition of its own.
 """
 

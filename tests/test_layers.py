@@ -90,7 +90,7 @@ def test_arrows_point_down(name: str) -> None:
 
 
 # Locust patches the standard library when it is imported, so nothing that other processes import may reach it.
-IN_LOCUST = {f"clients.locust.{name}" for name in ("user", "recorder", "locustfile", "visiting")}
+IN_LOCUST = {f"clients.locust.{name}" for name in ("user", "recorder", "spool", "locustfile", "visiting")}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in IN_LOCUST])

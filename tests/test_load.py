@@ -78,6 +78,21 @@ def test_it_can_be_reported(hosts: list[Host], tmp_path: Path, capsys: pytest.Ca
     assert "<code>lab load http://h -u 2" in (path / "report.html").read_text()
 
 
+def test_the_figures_of_hosts_with_clocks_of_their_own_are_never_mixed(tmp_path: Path) -> None:
+    """The same reports, but for the name of their clock: what was one repetition are two, each with its own figures."""
+    streams = _seen(1, 9_000), _seen(1, 5, chunks=9)
+    for clocks, expected in ((("boot-1", "boot-1"), [("2", "12")]), (("boot-1", "boot-2"), [("1", "3"), ("1", "9")])):
+        spool = tmp_path / f"{clocks[1]}.jsonl"
+        reports = [_report("w", "h", clock, seen) for clock, seen in zip(clocks, streams, strict=True)]
+        spool.write_text("".join(json.dumps(each) + "\n" for each in reports))
+        path = keep(gather(spool), "lab load http://h", tmp_path / clocks[1])
+        assert report(path) == 0
+        rows = list(csv.DictReader((path / "repetitions.csv").read_text().splitlines()))
+        assert [(row["streams"], row["chunks"]) for row in rows] == expected
+        begun = [entry.started_ns for entry in open_run(path).info.repetitions]
+        assert begun == ([5] if len(expected) == 1 else [9_000, 5])
+
+
 WRONG = {
     "nothing to load": (None, ("--headless", "-u", "3")),
     "no URL to stream from": ("ftp://host", ("--headless",)),

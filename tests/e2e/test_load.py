@@ -137,6 +137,46 @@ def test_a_master_gathers_what_its_workers_saw(tmp_path: Path) -> None:
     assert _whole_streams(run, 10) >= int(_statistics(tmp_path)["stream"]["Request Count"]) >= 4
 
 
+# Both users of its worker are in mid-stream when the test ends, and the worker takes its time to stop: of their streams
+# nothing was reported before. Its figures are empty, for a stream that was stopped is no event of Locust's.
+SLOW_WORKER = """
+import time
+from locust import constant, events, task
+from lab.clients.locust.user import SSEUser
+
+class Reader(SSEUser):
+    wait_time = constant(1)
+
+    @task
+    def read(self):
+        self.stream("/v1/chat/completions?profile=ticker&chunks=5000&interval=10ms")
+
+@events.test_stop.add_listener
+def dawdle(environment, **_):
+    if "Worker" in type(environment.runner).__name__:
+        time.sleep(1.5)
+"""
+
+
+def test_a_worker_that_reports_late_is_waited_for(tmp_path: Path) -> None:
+    """Three times as late as Locust itself would wait."""
+    port = _free_port()
+    (tmp_path / "slow.py").write_text(SLOW_WORKER)
+    worker = ("-f", "slow.py", "--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    options = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1")
+    with served() as server:
+        master = (server.url, "-f", "slow.py", *options, "--headless", "-u", "2", "-r", "2", "-t", "2s")
+        processes = [
+            subprocess.Popen([*LOAD, *each], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+            for each in (master, worker)
+        ]
+        done, _ = _ended(processes)
+    assert "lost" not in done.stderr, done.stderr
+    streams = _run(done).table("streams").to_pylist()
+    assert [row["completion"] for row in streams] == ["stopped", "stopped"]
+    assert all(row["chunks_received"] > 1 for row in streams)
+
+
 PATHS = {
     "loopback": pytest.param({"backend": "loopback"}, id="loopback"),
     "tun": pytest.param({"backend": "tun", "delay": "5ms"}, id="tun", marks=pytest.mark.needs("tun")),
