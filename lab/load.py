@@ -140,6 +140,7 @@ def _numbered(host: Host) -> Host:
 def keep(hosts: list[Host], said: str, out: Path) -> Path:
     """Write the run of one test: one cell, one repetition for each host. Returns its directory. Raises StorageError."""
     from lab.run.environment import describe
+    from lab.run.failures import no_chunk
     from lab.run.runs import new_directory, point_latest, save
     from lab.trace.join import join
     from lab.trace.run_info import CellInfo, RepetitionInfo, RunInfo
@@ -163,8 +164,17 @@ def keep(hosts: list[Host], said: str, out: Path) -> Path:
         write_repetition(run.path, _CELL, rep, join(_CELL, rep, (), host.streams, None, None).tables)
         begun_ns = host.streams[0].due_ns
         ended_ns = max(seen.end_ns or begun_ns for seen in host.streams)
+        reasons = list(no_chunk(host.streams))
         info.repetitions.append(
-            RepetitionInfo(cell=_CELL, rep=rep, slot=rep, valid=True, started_ns=begun_ns, finished_ns=ended_ns)
+            RepetitionInfo(
+                cell=_CELL,
+                rep=rep,
+                slot=rep,
+                valid=not reasons,
+                reasons=reasons,
+                started_ns=begun_ns,
+                finished_ns=ended_ns,
+            )
         )
     save(run)
     point_latest(out, run.path)

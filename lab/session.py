@@ -114,6 +114,7 @@ def _tell(run: Run) -> int:
     """Report, print, and answer with the exit code."""
     from lab.analysis.summary import summarise
     from lab.report.build import build_report
+    from lab.report.endings import endings
     from lab.report.terminal import table
 
     print("lab: drawing charts and report", file=sys.stderr)
@@ -121,6 +122,10 @@ def _tell(run: Run) -> int:
     _stdout().print(table(summarise(run)))
     for problem in outcome.problems(run.info):
         print(f"lab: {problem}", file=sys.stderr)
+    measured = {entry.cell for entry in run.info.repetitions if entry.valid}  # of the others all has been said
+    for ending in endings(run.table("streams")):
+        if ending.broke and ending.cell in measured:
+            print(f"lab: {ending.in_words()}", file=sys.stderr)
     print(f"lab: report: {report_path}", file=sys.stderr)
     print(run.path)
     return outcome.exit_code(run.info)

@@ -110,15 +110,15 @@ LARGE = b"data: " + b"x" * (2 * 1024 * 1024) + b"\n\n"
 STRANGERS: dict[str, tuple[Script, int, str, str | None, str]] = {
     "401 with a body": (
         saying(b"HTTP/1.1 401 No\r\ncontent-length: 6\r\n\r\nno key"),
-        *(3, "closed", "undecided", "answered 401: no key (give a key with --api-key-env NAME"),
+        *(3, "closed", "undecided", "answered with status 401: no key (give a key with --api-key-env NAME"),
     ),
     "429 with a body": (
         saying(b"HTTP/1.1 429 No\r\ncontent-length: 4\r\n\r\nslow"),
-        *(3, "closed", "undecided", "answered 429: slow (too many requests"),
+        *(3, "closed", "undecided", "answered with status 429: slow (too many requests"),
     ),
     "500 with a body": (
         saying(b"HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\noops"),
-        *(3, "closed", "undecided", "answered 500: oops (this is the server's fault"),
+        *(3, "closed", "undecided", "answered with status 500: oops (this is the server's fault"),
     ),
     "a redirect": (
         saying(b"HTTP/1.1 308 There\r\nlocation: https://there.example/\r\ncontent-length: 0\r\n\r\n"),

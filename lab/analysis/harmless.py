@@ -12,6 +12,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _PICTURES = 0x2400
 _DELETE_PICTURE = "\u2421"
+_LINE_CHARACTERS = 300
 
 
 def harmless(text: str, secret: str | None = None) -> str:
@@ -19,6 +20,12 @@ def harmless(text: str, secret: str | None = None) -> str:
     if secret:
         text = text.replace(secret, "[key]")
     return _CONTROLS.sub(_shown, whole_characters(text))
+
+
+def one_line(text: str) -> str:
+    """A stranger's words for a line of ours: harmless, and no longer than a person reads."""
+    line = " ".join(harmless(text).split())
+    return f"{line[:_LINE_CHARACTERS]}…" if len(line) > _LINE_CHARACTERS else line
 
 
 def whole_characters(text: str) -> str:

@@ -1,13 +1,20 @@
 """Which events of a stream are its chunks, and whether its end was announced: the same for every kind of client. Sans-IO.
 
-The rule: only what carries content counts. Role-only, usage and finish frames and `[DONE]` are no chunks.
+The rule: only what carries content counts. Role-only, usage and finish frames, error objects and `[DONE]` are no chunks.
+Bounded where nobody planned the stream, for a stranger's may have no end.
 """
 
+from lab.analysis.harmless import one_line
+from lab.model.capture import MAX_CHUNKS
 from lab.model.workload import WorkloadSpec
 from lab.wire.openai import FrameKind, read_frame
 
 _DONE = "[DONE]"
 _OPENAI_OBJECT = '"chat.completion.chunk"'
+# Looking for it costs next to nothing; only an event that has it is worth parsing to see whether it is an error.
+_ERROR_KEY = '"error"'
+# Four events of 64 MiB.
+MAX_CHARACTERS = 256 * 1024 * 1024
 
 
 class Content:
@@ -18,7 +25,9 @@ class Content:
         self._openai = openai
         self._chunks_expected = chunks_expected
         self._chunks = 0
+        self._characters = 0
         self._end_announced = False
+        self.error: str | None = None
 
     @classmethod
     def planned(cls, workload: WorkloadSpec, *, chunks_known: bool = True) -> "Content":
@@ -30,15 +39,31 @@ class Content:
         """The stream's end was seen: announced, or the last planned chunk came."""
         return self._end_announced or (self._chunks_expected is not None and self._chunks >= self._chunks_expected)
 
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing more should be read of it, or None: never for a stream that was planned."""
+        if self._chunks_expected is not None:
+            return None
+        if self._chunks >= MAX_CHUNKS:
+            return f"stopped reading: {self._chunks} chunks came"
+        if self._characters >= MAX_CHARACTERS:
+            return f"stopped reading: {self._characters >> 20} Mi characters came"
+        return None
+
     def chunk_text(self, data: str) -> str | None:
-        """The text of a chunk; None for an event that is none."""
+        """The text of a chunk; None for an event that is none. The first error object becomes `error`, in words."""
         text = self._text(data)
-        self._chunks += text is not None
+        if text is not None:
+            self._chunks += 1
+            self._characters += len(text)
         return text
 
     def _text(self, data: str) -> str | None:
         if data == _DONE:
             self._end_announced = True
+            return None
+        if _ERROR_KEY in data and (frame := read_frame(data)).kind is FrameKind.ERROR:
+            self.error = self.error or f"the stream has an error in it: {one_line(frame.text)}"
             return None
         if self._openai is None:
             self._openai = _OPENAI_OBJECT in data

@@ -17,6 +17,7 @@ import httpx
 import httpx_sse
 import trio
 
+from lab.clients.answers import KEPT_BYTES, conclude
 from lab.clients.content import Content
 from lab.clients.httpx_errors import cut_short, translated
 from lab.clients.pool import visit_all
@@ -140,11 +141,14 @@ class _Exchange:
         self._seen = seen
         self._content = Content.planned(state.visit.workload, chunks_known=state.visit.own_server)
         self._socket: Any = None
+        self._headers: list[tuple[str, str]] = []
+        self._beginning = b""
 
     def opened(self, response: httpx.Response) -> None:
         """The head is in. From here on each piece of the body passes `_pieces` first."""
         stream = response.extensions["network_stream"]
         self._seen.status = response.status_code
+        self._headers = response.headers.multi_items()
         self._seen.client_port = stream.get_extra_info("client_addr")[1]
         self._seen.server_port = stream.get_extra_info("server_addr")[1]
         self._socket = stream.get_extra_info("socket")
@@ -160,9 +164,16 @@ class _Exchange:
             if text is not None:
                 self._seen.chunks.append(ChunkRow(None, text, arrival_ns, len(self._seen.reads), emit_ns))
 
+        self._seen.error = self._content.error
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is to be read: it has become too much."""
+        return self._content.stopped is not None
+
     def completion(self, clean: bool) -> Completion:
         """How it ended. `clean`: as HTTP announced it, and not inside an event."""
-        return "done" if self._content.done else "closed" if clean else "truncated"
+        return conclude(self._seen, self._content, clean, self._headers, self._beginning)
 
     async def _pieces(self, stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
         pieces = aiter(stream)
@@ -176,6 +187,8 @@ class _Exchange:
             if data is None:
                 return
             self._seen.reads.append(ReadRow(None, len(data), None, time.monotonic_ns()))
+            if not self._seen.chunks:
+                self._beginning += data[: KEPT_BYTES - len(self._beginning)]
             yield data
 
 
@@ -215,14 +228,22 @@ async def _receive_raw(exchange: _Exchange, client: httpx.AsyncClient, request: 
             events = decoder.feed(data)
             emitted.feed(data)
             exchange.arrived([(event.data, emitted.before(event.end)) for event in events])
+            if exchange.over:
+                break
     return not decoder.pending
 
 
 async def _receive_sse(exchange: _Exchange, client: httpx.AsyncClient, request: dict[str, Any]) -> bool:
     async with httpx_sse.aconnect_sse(client, **request) as source:
         exchange.opened(source.response)
+        if not source.response.is_success:  # that package would complain of the content type, and not of the status
+            async for _ in source.response.aiter_raw():
+                pass
+            return True
         async for event in source.aiter_sse():
             exchange.arrived([(event.data, None)])
+            if exchange.over:
+                break
     return True
 
 

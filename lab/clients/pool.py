@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from lab.clients.answers import fail, gave_up
 from lab.clients.schedule import due_offsets_ns
 from lab.clients.visit import Visit
 from lab.errors import ProtocolError
@@ -30,6 +31,7 @@ async def visit_all(visit: Visit, attempt: Attempt) -> list[StreamSeen]:
     for stream in seen:
         if stream.completion is None:
             stream.completion, stream.end_ns = "timeout", now_ns
+            stream.error = stream.error or gave_up(visit.timeout_s)
     return sorted(seen, key=lambda stream: stream.stream)
 
 
@@ -41,14 +43,8 @@ async def _work(dues: "enumerate[int | None]", start_ns: int, attempt: Attempt, 
         await trio.sleep(max(0, due_ns - now_ns) / 1e9)
         seen = StreamSeen(stream=number, due_ns=due_ns)
         all_seen.append(seen)
-        completion, seen.error = await _outcome(attempt, seen)
-        seen.completion, seen.end_ns = completion, time.monotonic_ns()
-
-
-async def _outcome(attempt: Attempt, seen: StreamSeen) -> tuple[Completion, str | None]:
-    try:
-        return await attempt(seen), None
-    except ConnectionResetError as error:
-        return "reset", str(error)
-    except (OSError, ProtocolError) as error:
-        return "error", str(error)
+        try:
+            seen.completion = await attempt(seen)
+        except (OSError, ProtocolError) as error:
+            fail(seen, error, "reset" if isinstance(error, ConnectionResetError) else "error")
+        seen.end_ns = time.monotonic_ns()

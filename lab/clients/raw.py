@@ -98,7 +98,7 @@ async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, labe
     request = _request(visit, seen.stream if label else None)
     seen.request_ns = time.monotonic_ns()
     await _send(sock, request)
-    while not watcher.complete:
+    while not watcher.over:
         data, read_ns, stamp_ns = await _read(sock, visit.spec)
         if not data:
             break

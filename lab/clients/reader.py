@@ -6,9 +6,10 @@ one read completes share one arrival: the gaps between them are zero, as they ar
 
 from collections.abc import Callable
 
+from lab.clients.answers import KEPT_BYTES, conclude
 from lab.clients.content import Content
 from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
-from lab.wire.response import Ending
+from lab.wire.response import Ending, ResponseReader
 from lab.wire.stream import StreamReader
 
 
@@ -21,11 +22,17 @@ class ResponseWatcher:
         self._content = content
         self._clock = clock
         self._offset = 0
+        self._beginning = b""
 
     @property
     def complete(self) -> bool:
         """The response is over, and its connection may carry another."""
         return self._reader.response.complete
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is to be read: the response is complete, or has become too much."""
+        return self.complete or self._content.stopped is not None
 
     def read(self, data: bytes, read_ns: int, stamp_ns: int | None) -> None:
         """Take in one read. Raises ProtocolError when the bytes are not a response."""
@@ -38,13 +45,16 @@ class ResponseWatcher:
             seen.headers_ns, seen.status = read_ns, self._reader.response.status
         seen.reads.append(ReadRow(self._offset, len(data), stamp_ns, read_ns))
         self._offset += len(data)
+        if not seen.chunks:
+            self._beginning += data[: KEPT_BYTES - len(self._beginning)]
         for each in arrived:
             text = self._content.chunk_text(each.event.data)
             if text is not None:
                 seen.chunks.append(ChunkRow(each.end_offset, text, arrival_ns, len(seen.reads), each.emit_ns))
+        seen.error = self._content.error
 
     def completion(self) -> Completion:
-        """How the response ended, once it is complete or its connection has closed."""
-        if self._content.done:
-            return "done"
-        return "closed" if self.complete or self._reader.end_of_input() is Ending.CLEAN else "truncated"
+        """How the response ended, once it is over or its connection has closed; why it is none goes into the record."""
+        clean = self.complete or self._reader.end_of_input() is Ending.CLEAN
+        body = b"".join(piece.data for piece in ResponseReader().feed(self._beginning))
+        return conclude(self._seen, self._content, clean, self._reader.response.headers, body)

@@ -20,6 +20,16 @@ class Ending:
     streams: int
     error: str
 
+    def in_words(self) -> str:
+        """For a line in the terminal."""
+        streams = "1 stream" if self.streams == 1 else f"{self.streams} streams"
+        return f"{self.cell}: {streams} ended as {self.completion}" + (f": {self.error}" if self.error else "")
+
+    @property
+    def broke(self) -> bool:
+        """Whether something went wrong: others' servers may just close, and whoever ends a test stops its streams."""
+        return bool(self.error) or self.completion not in ("closed", "stopped")
+
 
 def endings(streams: pa.Table) -> list[Ending]:
     """Return how the streams in table `streams` ended, other than with `done`."""

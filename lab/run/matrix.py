@@ -14,6 +14,7 @@ from lab.model.matrix import Cell
 from lab.model.path import PathSpec
 from lab.model.units import NS_PER_MS
 from lab.run import runs
+from lab.run.failures import failures
 from lab.run.forge import Forge, Resolution
 from lab.run.progress import Watcher
 from lab.run.repetition import Evidence, Repetition, streaming_s
@@ -144,9 +145,7 @@ def _circumstances(cell: Cell, evidence: Evidence) -> Circumstances:
 
 def _failures(joined: Joined, evidence: Evidence) -> Iterable[str]:
     """What makes a repetition unusable beside lags: streams that never were, sides that contradict each other."""
-    failed = [stream for stream in evidence.seen.streams if stream.completion == "error"]
-    if failed:
-        yield f"{len(failed)} of {len(evidence.seen.streams)} streams failed: {failed[0].error}"
+    yield from failures(evidence.seen.streams)
     if joined.disagreements:
         yield f"server and client disagree about {joined.disagreements} chunks"
 

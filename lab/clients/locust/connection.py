@@ -92,7 +92,7 @@ class Connection:
         """One request and its response; stops for the caller after each read. Raises OSError and ProtocolError."""
         seen.request_ns = time.monotonic_ns()
         self._sock.sendall(request)
-        while not watcher.complete:
+        while not watcher.over:
             if self._spec.read_delay:
                 time.sleep(self._spec.read_delay / 1e9)  # gevent's by now: only this user pauses
             if self._spec.quickack != "default":  # the kernel changes it back as it sees fit, so before every read

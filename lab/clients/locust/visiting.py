@@ -19,6 +19,7 @@ from locust import events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
+from lab.clients.answers import gave_up
 from lab.clients.content import Content
 from lab.clients.locust.child import RECORD_FD, VISIT_FD, VisitRecord
 from lab.clients.locust.connection import Connection, Origin, encode_request
@@ -153,6 +154,7 @@ def _conduct(environment: Environment) -> None:
     for seen in _plan.seen:
         if seen.completion is None:
             seen.completion, seen.end_ns = "timeout", now_ns
+            seen.error = seen.error or gave_up(_plan.visit.timeout_s)
     record = VisitRecord(sorted(_plan.seen, key=lambda seen: seen.stream), _plan.sockets, _plan.start_ns)
     with os.fdopen(int(os.environ[RECORD_FD]), "wb") as file:
         pickle.dump(record, file, protocol=pickle.HIGHEST_PROTOCOL)

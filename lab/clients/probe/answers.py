@@ -3,9 +3,9 @@
 The rule: a status, a page or an empty stream is named for what it is, with the beginning of what it said and what to do.
 """
 
+from lab.clients.answers import beginning
 from lab.clients.probe.record import ProbeRecord
 
-_SHOWN_CHARACTERS = 300
 _REMEDIES = {
     400: "the request is not as this endpoint wants it: see --method, --header and --body",
     401: "give a key with --api-key-env NAME, or a field with --header",
@@ -26,21 +26,16 @@ def why_no_stream(record: ProbeRecord) -> str | None:
         return None
     fields = dict(record.headers)
     if 300 <= status < 400 and "location" in fields:
-        return f"answered {status} and points to {fields['location']}: redirects are not followed, probe that address"
+        there = fields["location"]
+        return f"answered with status {status} and points to {there}: redirects are not followed, probe that address"
     if not 200 <= status < 300:
         remedy = _REMEDIES.get(
             status, "this is the server's fault, or that of a proxy before it" if status >= 500 else ""
         )
-        return f"answered {status}{_beginning(record)}" + (f" ({remedy})" if remedy else "")
+        return f"answered with status {status}{beginning(record.body)}" + (f" ({remedy})" if remedy else "")
     if not record.streaming:
         kind = fields.get("content-type", "no content type")
-        return f"answered with {kind} and not with text/event-stream{_beginning(record)}"
+        return f"answered with {kind} and not with text/event-stream{beginning(record.body)}"
     if record.events:
-        return f"the event stream ended after {record.events} events, none of which had text{_beginning(record)}"
-    return f"the event stream ended without an event{_beginning(record)}"
-
-
-def _beginning(record: ProbeRecord) -> str:
-    text = " ".join(record.body.decode("utf-8", "replace").split())
-    cut = f"{text[:_SHOWN_CHARACTERS]}…" if len(text) > _SHOWN_CHARACTERS else text
-    return f": {cut}" if cut else ", with an empty body"
+        return f"the event stream ended after {record.events} events, none of which had text{beginning(record.body)}"
+    return f"the event stream ended without an event{beginning(record.body)}"

@@ -1,0 +1,64 @@
+"""How a response ended that was read as far as it came, and in one sentence what keeps it from being a stream. Sans-IO.
+
+The rule: a status, a page, an empty stream or an error inside of it is named for what it is, with the beginning of what was
+said; the same for every kind of client.
+"""
+
+from collections.abc import Sequence
+
+from lab.analysis.harmless import one_line
+from lab.clients.content import Content
+from lab.trace.records import Completion, StreamSeen
+
+# So much of an answer's beginning is worth keeping until it is clear that it is a stream: a head, and what stands below it.
+KEPT_BYTES = 8 * 1024
+
+
+def conclude(
+    seen: StreamSeen, content: Content, clean: bool, headers: Sequence[tuple[str, str]], body: bytes
+) -> Completion:
+    """The completion; `seen.error` says why this is no measurement, if it is none. `body`: as far as it was kept.
+
+    `clean`: as HTTP announced it, and not inside an event.
+    """
+    if content.error is not None:
+        seen.error = content.error
+        return "error"
+    if content.stopped is not None:
+        seen.error = content.stopped
+        return "stopped"
+    if content.done:
+        return "done"
+    if not clean:
+        return "truncated"
+    succeeded = seen.status is not None and 200 <= seen.status < 300
+    if not succeeded:
+        seen.error = f"answered with status {seen.status}{beginning(body)}"
+    elif not seen.chunks:
+        seen.error = _no_chunk(dict(headers).get("content-type", "no content type"), body)
+    return "closed"
+
+
+def fail(seen: StreamSeen, error: Exception, completion: Completion) -> None:
+    """What was read ended in an exception. An error that the stream itself had told of comes first."""
+    if seen.error is None:
+        seen.completion, seen.error = completion, str(error)
+    else:
+        seen.completion = "error"
+
+
+def gave_up(timeout_s: float) -> str:
+    """Of a stream that was not over in time."""
+    return f"gave up after {timeout_s:.3g} s"
+
+
+def _no_chunk(kind: str, body: bytes) -> str:
+    if kind.partition(";")[0].strip().lower() != "text/event-stream":
+        return f"answered with {one_line(kind)} and not with text/event-stream{beginning(body)}"
+    return f"the event stream ended without a chunk{beginning(body)}"
+
+
+def beginning(body: bytes) -> str:
+    """What a body begins with, to stand behind the words that say what it is."""
+    text = one_line(body.decode("utf-8", "replace"))
+    return f": {text}" if text else ", with an empty body"
