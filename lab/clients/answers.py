@@ -5,6 +5,7 @@ said; the same for every kind of client.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lab.analysis.harmless import one_line
 from lab.clients.content import Content
@@ -14,13 +15,21 @@ from lab.trace.records import Completion, StreamSeen
 KEPT_BYTES = 8 * 1024
 
 
-def conclude(
-    seen: StreamSeen, content: Content, clean: bool, headers: Sequence[tuple[str, str]], body: bytes
-) -> Completion:
-    """The completion; `seen.error` says why this is no measurement, if it is none. `body`: as far as it was kept.
+@dataclass(frozen=True)
+class Ended:
+    """A response as its end found it. `clean`: as HTTP announced it; `pending`: inside an event.
 
-    `clean`: as HTTP announced it, and not inside an event.
+    `headers` with lower-case names; `body`: as far as it was kept.
     """
+
+    clean: bool
+    pending: bool
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+def conclude(seen: StreamSeen, content: Content, ended: Ended) -> Completion:
+    """The completion; `seen.error` says why this is no measurement, if it is none."""
     if content.error is not None:
         seen.error = content.error
         return "error"
@@ -29,14 +38,24 @@ def conclude(
         return "stopped"
     if content.done:
         return "done"
-    if not clean:
+    if not ended.clean:
         return "truncated"
-    succeeded = seen.status is not None and 200 <= seen.status < 300
-    if not succeeded:
-        seen.error = f"answered with status {seen.status}{beginning(body)}"
-    elif not seen.chunks:
-        seen.error = _no_chunk(dict(headers).get("content-type", "no content type"), body)
+    seen.error = _refusal(seen, ended)
+    if seen.error is None and ended.pending:
+        return "truncated"
+    if seen.error is None and not seen.chunks:
+        seen.error = f"the event stream ended without a chunk{beginning(ended.body)}"
     return "closed"
+
+
+def _refusal(seen: StreamSeen, ended: Ended) -> str | None:
+    """What stands in the place of an event stream, or None."""
+    if seen.status is None or not 200 <= seen.status < 300:
+        return f"answered with status {seen.status}{beginning(ended.body)}"
+    kind = dict(ended.headers).get("content-type", "no content type")
+    if seen.chunks or kind.partition(";")[0].strip().lower() == "text/event-stream":
+        return None
+    return f"answered with {one_line(kind)} and not with text/event-stream{beginning(ended.body)}"
 
 
 def fail(seen: StreamSeen, error: Exception, completion: Completion) -> None:
@@ -50,12 +69,6 @@ def fail(seen: StreamSeen, error: Exception, completion: Completion) -> None:
 def gave_up(timeout_s: float) -> str:
     """Of a stream that was not over in time."""
     return f"gave up after {timeout_s:.3g} s"
-
-
-def _no_chunk(kind: str, body: bytes) -> str:
-    if kind.partition(";")[0].strip().lower() != "text/event-stream":
-        return f"answered with {one_line(kind)} and not with text/event-stream{beginning(body)}"
-    return f"the event stream ended without a chunk{beginning(body)}"
 
 
 def beginning(body: bytes) -> str:

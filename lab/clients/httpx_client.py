@@ -17,7 +17,7 @@ import httpx
 import httpx_sse
 import trio
 
-from lab.clients.answers import KEPT_BYTES, conclude
+from lab.clients.answers import KEPT_BYTES, Ended, conclude
 from lab.clients.content import Content
 from lab.clients.httpx_errors import cut_short, translated
 from lab.clients.pool import visit_all
@@ -141,6 +141,8 @@ class _Exchange:
         self._seen = seen
         self._content = Content.planned(state.visit.workload, chunks_known=state.visit.own_server)
         self._socket: Any = None
+        # The only way out of httpx's generators in mid-stream that leaves none of them unfinished.
+        self.enough = trio.CancelScope()
         self._headers: list[tuple[str, str]] = []
         self._beginning = b""
 
@@ -165,15 +167,12 @@ class _Exchange:
                 self._seen.chunks.append(ChunkRow(None, text, arrival_ns, len(self._seen.reads), emit_ns))
 
         self._seen.error = self._content.error
+        if self._content.stopped is not None:
+            self.enough.cancel()
 
-    @property
-    def over(self) -> bool:
-        """Nothing more is to be read: it has become too much."""
-        return self._content.stopped is not None
-
-    def completion(self, clean: bool) -> Completion:
-        """How it ended. `clean`: as HTTP announced it, and not inside an event."""
-        return conclude(self._seen, self._content, clean, self._headers, self._beginning)
+    def completion(self, *, clean: bool, pending: bool) -> Completion:
+        """How it ended. `clean`: as HTTP announced it; `pending`: inside an event."""
+        return conclude(self._seen, self._content, Ended(clean, pending, self._headers, self._beginning))
 
     async def _pieces(self, stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
         pieces = aiter(stream)
@@ -217,7 +216,7 @@ def _read_back(sock: socket.socket, wanted: dict[sockets.Option, sockets.Value])
 
 
 _Receive = Callable[[_Exchange, httpx.AsyncClient, dict[str, Any]], Awaitable[bool]]
-"""Makes the request and feeds its response into the exchange; returns whether no event was left unfinished."""
+"""Makes the request and feeds its response into the exchange; returns whether it ended inside an event."""
 
 
 async def _receive_raw(exchange: _Exchange, client: httpx.AsyncClient, request: dict[str, Any]) -> bool:
@@ -228,9 +227,7 @@ async def _receive_raw(exchange: _Exchange, client: httpx.AsyncClient, request: 
             events = decoder.feed(data)
             emitted.feed(data)
             exchange.arrived([(event.data, emitted.before(event.end)) for event in events])
-            if exchange.over:
-                break
-    return not decoder.pending
+    return decoder.pending
 
 
 async def _receive_sse(exchange: _Exchange, client: httpx.AsyncClient, request: dict[str, Any]) -> bool:
@@ -239,12 +236,10 @@ async def _receive_sse(exchange: _Exchange, client: httpx.AsyncClient, request: 
         if not source.response.is_success:  # that package would complain of the content type, and not of the status
             async for _ in source.response.aiter_raw():
                 pass
-            return True
+            return False
         async for event in source.aiter_sse():
             exchange.arrived([(event.data, None)])
-            if exchange.over:
-                break
-    return True
+    return False
 
 
 async def _exchange(state: _Run, client: httpx.AsyncClient, trace: _Trace, label: dict[str, str]) -> Completion:
@@ -258,11 +253,12 @@ async def _exchange(state: _Run, client: httpx.AsyncClient, trace: _Trace, label
         "content": spec.body.encode() or None,
         "extensions": {"trace": trace},
     }
-    with translated(state.visit.address):
+    clean = pending = False
+    with translated(state.visit.address), exchange.enough:
         try:
-            clean = await state.receive(exchange, client, request)
+            pending = await state.receive(exchange, client, request)
+            clean = True
         except httpx.RemoteProtocolError as error:
             if not cut_short(error):
                 raise
-            clean = False
-    return exchange.completion(clean)
+    return exchange.completion(clean=clean, pending=pending)

@@ -6,7 +6,7 @@ one read completes share one arrival: the gaps between them are zero, as they ar
 
 from collections.abc import Callable
 
-from lab.clients.answers import KEPT_BYTES, conclude
+from lab.clients.answers import KEPT_BYTES, Ended, conclude
 from lab.clients.content import Content
 from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
 from lab.wire.response import Ending, ResponseReader
@@ -55,6 +55,7 @@ class ResponseWatcher:
 
     def completion(self) -> Completion:
         """How the response ended, once it is over or its connection has closed; why it is none goes into the record."""
-        clean = self.complete or self._reader.end_of_input() is Ending.CLEAN
+        response = self._reader.response
+        clean = self.complete or response.end_of_input() is Ending.CLEAN
         body = b"".join(piece.data for piece in ResponseReader().feed(self._beginning))
-        return conclude(self._seen, self._content, clean, self._reader.response.headers, body)
+        return conclude(self._seen, self._content, Ended(clean, self._reader.decoder.pending, response.headers, body))

@@ -134,7 +134,7 @@ ENDS: dict[str, tuple[bytes, bool, Completion, str | None]] = {
     "cut off": (chunked(PLAIN, end=False), False, "truncated", "the stream ended as truncated"),
     "reset": (chunked(PLAIN, end=False), True, "reset", "Connection reset by peer"),
     "not found": (b"HTTP/1.1 404 No\r\ncontent-length: 2\r\n\r\nno", False, "closed", "answered with status 404"),
-    "no event in it": (sized([b"<html></html>"]), False, "closed", "without a chunk"),
+    "no event in it": (sized([b"<html></html>\n\n"]), False, "closed", "without a chunk"),
     "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", False, "error", "check that the port speaks HTTP/1.1"),
 }
 
