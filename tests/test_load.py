@@ -93,6 +93,16 @@ def test_the_figures_of_hosts_with_clocks_of_their_own_are_never_mixed(tmp_path:
         assert begun == ([5] if len(expected) == 1 else [9_000, 5])
 
 
+def test_a_test_of_which_nothing_came_is_no_measurement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = StreamSeen(1, 10, completion="error", error="connecting to h:1: Connection refused", end_ns=20)
+    path = keep([Host(["h"], ["w"], [seen])], "lab load http://h:1", tmp_path)
+    assert report(path) == 3
+    said = capsys.readouterr().err
+    assert (
+        "load has no valid repetition: no chunk came of 1 stream, the first of which ended as error: connecting" in said
+    )
+
+
 WRONG = {
     "nothing to load": (None, ("--headless", "-u", "3")),
     "no URL to stream from": ("ftp://host", ("--headless",)),

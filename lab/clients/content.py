@@ -13,7 +13,8 @@ _DONE = "[DONE]"
 _OPENAI_OBJECT = '"chat.completion.chunk"'
 # Looking for it costs next to nothing; only an event that has it is worth parsing to see whether it is an error.
 _ERROR_KEY = '"error"'
-# Four events of 64 MiB.
+# As much as a recording may hold, and four events of 64 MiB.
+MAX_EVENTS = MAX_CHUNKS
 MAX_CHARACTERS = 256 * 1024 * 1024
 
 
@@ -24,8 +25,7 @@ class Content:
         """`openai`: whether events are OpenAI's frames; None lets the first event tell. `chunks_expected`: where planned."""
         self._openai = openai
         self._chunks_expected = chunks_expected
-        self._chunks = 0
-        self._characters = 0
+        self._chunks = self._events = self._characters = 0
         self._end_announced = False
         self.error: str | None = None
 
@@ -44,18 +44,18 @@ class Content:
         """Why nothing more should be read of it, or None: never for a stream that was planned."""
         if self._chunks_expected is not None:
             return None
-        if self._chunks >= MAX_CHUNKS:
-            return f"stopped reading: {self._chunks} chunks came"
+        if self._events >= MAX_EVENTS:
+            return f"stopped reading: {self._events} events came and no end"
         if self._characters >= MAX_CHARACTERS:
-            return f"stopped reading: {self._characters >> 20} Mi characters came"
+            return f"stopped reading: {self._characters >> 20} Mi characters came and no end"
         return None
 
     def chunk_text(self, data: str) -> str | None:
         """The text of a chunk; None for an event that is none. The first error object becomes `error`, in words."""
+        self._events += 1
+        self._characters += len(data)
         text = self._text(data)
-        if text is not None:
-            self._chunks += 1
-            self._characters += len(text)
+        self._chunks += text is not None
         return text
 
     def _text(self, data: str) -> str | None:

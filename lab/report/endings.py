@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from lab.analysis.words import count
+
 _WELL = ("done", None)
 
 
@@ -22,8 +24,9 @@ class Ending:
 
     def in_words(self) -> str:
         """For a line in the terminal."""
-        streams = "1 stream" if self.streams == 1 else f"{self.streams} streams"
-        return f"{self.cell}: {streams} ended as {self.completion}" + (f": {self.error}" if self.error else "")
+        return f"{self.cell}: {count(self.streams, 'stream')} ended as {self.completion}" + (
+            f": {self.error}" if self.error else ""
+        )
 
     @property
     def broke(self) -> bool:

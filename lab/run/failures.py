@@ -6,6 +6,7 @@ an error has not been measured. Pure.
 
 from collections.abc import Iterator, Sequence
 
+from lab.analysis.words import count
 from lab.trace.records import StreamSeen
 
 
@@ -23,4 +24,4 @@ def no_chunk(seen: Sequence[StreamSeen]) -> Iterator[str]:
     if seen and not any(each.chunks for each in seen):
         first = seen[0]
         why = f": {first.error}" if first.error else ""
-        yield f"no chunk came of {len(seen)} streams, the first of which ended as {first.completion}{why}"
+        yield f"no chunk came of {count(len(seen), 'stream')}, the first of which ended as {first.completion}{why}"

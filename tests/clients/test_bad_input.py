@@ -138,7 +138,7 @@ async def test_an_event_of_64_mib(kind: str) -> None:
 
 
 ENDLESS = {
-    "in chunks": (HEAD + b"\r\n" + b"data: more\n\n" * 200_000, 1000, 1 << 60, "stopped reading: "),
+    "in events": (HEAD + b"\r\n" + b"data: more\n\n" * 200_000, 1000, 1 << 60, "stopped reading: "),
     "in characters": (HEAD + b"\r\n" + (b"data: " + b"x" * 999 + b"\n\n") * 20_000, 1 << 60, MIB, "stopped reading: 1 Mi"),
 }  # fmt: skip
 
@@ -147,8 +147,8 @@ ENDLESS = {
 @pytest.mark.parametrize("case", ENDLESS)
 async def test_a_stream_that_nobody_planned_is_bounded(case: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sent is much more than the bound and what one read may bring beyond it."""
-    response, chunks, characters, said = ENDLESS[case]
-    monkeypatch.setattr(bounds, "MAX_CHUNKS", chunks)
+    response, events, characters, said = ENDLESS[case]
+    monkeypatch.setattr(bounds, "MAX_EVENTS", events)
     monkeypatch.setattr(bounds, "MAX_CHARACTERS", characters)
     seen = await read(kind, response, "plain", planned=False)
     assert seen.completion == "stopped"
