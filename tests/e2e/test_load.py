@@ -160,7 +160,7 @@ def dawdle(environment, **_):
 
 def test_a_worker_that_reports_late_is_waited_for(tmp_path: Path) -> None:
     """Three times as late as Locust itself would wait."""
-    port = _free_port()
+    port = str(free_port())
     (tmp_path / "slow.py").write_text(SLOW_WORKER)
     worker = ("-f", "slow.py", "--worker", "--master-host", "127.0.0.1", "--master-port", port)
     options = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "1")
