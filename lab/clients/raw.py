@@ -1,16 +1,14 @@
-"""The raw client: plain sockets under Trio, one task for each stream, one `recvmsg` for each readiness.
+"""The raw client: plain sockets, one Trio task for each stream, one `recvmsg` for each readiness.
 
 The rule: stamp first, understand later. Each read is stamped the moment `recvmsg` returns, with the kernel's own stamp of
-the newest segment beside it; only then are its bytes decoded. Knobs of the receiver (buffer, window, quick ACKs, read size
-and pace) are set explicitly and read back.
+the newest segment beside it; only then are its bytes decoded (`receiver.py`). Knobs of the receiver (buffer, window, quick
+ACKs, read size and pace) are set explicitly and read back.
 """
 
-import contextlib
 import errno
 import functools
 import os
 import socket
-import struct
 import sys
 import time
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from lab.clients.content import Content
 from lab.clients.options import receiver_options
 from lab.clients.pool import visit_all
 from lab.clients.reader import ResponseWatcher
+from lab.clients.receiver import SO_TIMESTAMPNS, Prepare, Receiver, receiving
 from lab.clients.visit import Visit, authority
 from lab.errors import ProtocolError
 from lab.linux import sockets
@@ -28,22 +27,20 @@ from lab.model.client import ClientSpec
 from lab.model.request import STREAM_LABEL
 from lab.trace.records import ClientRecord, Completion, StreamSeen
 
-# asm-generic/socket.h; 64-bit time on every 64-bit Linux. Python does not name it.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
-
 
 @dataclass
 class _Run:
     visit: Visit
+    receiver: Receiver
     sockets: dict[str, tuple[object, object]] = field(default_factory=dict)
     connections: int = 0
 
 
 async def run(visit: Visit) -> ClientRecord:
     """Do it."""
-    state = _Run(visit)
-    seen = await visit_all(visit, functools.partial(_visit, state))
+    async with receiving(visit.spec.read_size, _before_every_read(visit.spec)) as receiver:
+        state = _Run(visit, receiver)
+        seen = await visit_all(visit, functools.partial(_visit, state))
     return ClientRecord(seen, state.sockets)
 
 
@@ -56,29 +53,30 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
             await _connect(state, sock, seen)
             for seen.request in range(1, spec.reuse):
                 earlier = StreamSeen(seen.stream, seen.due_ns, request=seen.request)
-                await _prepare(state.visit, sock, earlier)
+                await _prepare(state, sock, earlier)
                 seen.connection_offset += sum(read.size_bytes for read in earlier.reads)
             seen.request = spec.reuse
-            return (await _exchange(state.visit, sock, seen, label=True)).completion()
+            return (await _exchange(state, sock, seen, label=True)).completion()
         finally:
             trio.lowlevel.notify_closing(sock)
 
 
-async def _prepare(visit: Visit, sock: socket.socket, unmeasured: StreamSeen) -> None:
+async def _prepare(state: _Run, sock: socket.socket, unmeasured: StreamSeen) -> None:
     """An earlier request of the connection, and the pause after it."""
-    if not (await _exchange(visit, sock, unmeasured, label=False)).complete:
+    spec = state.visit.spec
+    if not (await _exchange(state, sock, unmeasured, label=False)).complete:
         raise ProtocolError(
-            f"request {unmeasured.request} of {visit.spec.reuse} on a connection: the server closed it: "
+            f"request {unmeasured.request} of {spec.reuse} on a connection: the server closed it: "
             "use client.reuse = 1, or a server that keeps connections alive"
         )
-    await trio.sleep(visit.spec.think / 1e9)
+    await trio.sleep(spec.think / 1e9)
 
 
 async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     sock.setblocking(False)
     settings = sockets.apply(sock, receiver_options(state.visit.spec))
     if sys.platform == "linux":
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     seen.connect_ns = time.monotonic_ns()
     code = sock.connect_ex(state.visit.address)
     if code == errno.EINPROGRESS:
@@ -92,18 +90,29 @@ async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     state.sockets = {name: (setting.asked, setting.got) for name, setting in settings.items()}
 
 
-async def _exchange(visit: Visit, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
+async def _exchange(state: _Run, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
     """One request and its whole response."""
+    visit = state.visit
     watcher = ResponseWatcher(seen, Content.planned(visit.workload, chunks_known=visit.own_server), time.monotonic_ns)
     request = _request(visit, seen.stream if label else None)
     seen.request_ns = time.monotonic_ns()
     await _send(sock, request)
-    while not watcher.over:
-        data, read_ns, stamp_ns = await _read(sock, visit.spec)
-        if not data:
-            break
-        watcher.read(data, read_ns, stamp_ns)
+    await _receive(state.receiver, sock, visit.spec, watcher)
     return watcher
+
+
+async def _receive(receiver: Receiver, sock: socket.socket, spec: ClientSpec, watcher: ResponseWatcher) -> None:
+    """Until the response is complete or the connection has ended. A slow reader asks for each read by itself."""
+
+    def take(data: bytes, read_ns: int, stamp_ns: int | None) -> bool:
+        watcher.read(data, read_ns, stamp_ns)
+        return not watcher.over
+
+    more = True
+    while more and not watcher.over:
+        if spec.read_delay:
+            await trio.sleep(spec.read_delay / 1e9)
+        more = await receiver.receive(sock, take, once=spec.read_delay > 0)
 
 
 def _request(visit: Visit, label: int | None) -> bytes:
@@ -128,24 +137,8 @@ async def _send(sock: socket.socket, data: bytes) -> None:
             await trio.lowlevel.wait_writable(sock)
 
 
-async def _read(sock: socket.socket, spec: ClientSpec) -> tuple[bytes, int, int | None]:
-    """One `recv`: data (empty at the end), when it returned, and the kernel's stamp on the monotonic clock."""
-    if spec.read_delay:
-        await trio.sleep(spec.read_delay / 1e9)
-    while True:
-        await trio.lowlevel.wait_readable(sock)
-        if spec.quickack != "default":  # the kernel changes it back as it sees fit, so before every read
-            sockets.set_option(sock, sockets.QUICKACK, int(spec.quickack == "on"))
-        with contextlib.suppress(BlockingIOError):
-            data, ancillary, _, _ = sock.recvmsg(spec.read_size, 64)
-            read_ns = time.monotonic_ns()
-            return data, read_ns, _stamp_ns(ancillary, time.time_ns() - read_ns)
-
-
-def _stamp_ns(ancillary: list[tuple[int, int, bytes]], realtime_offset_ns: int) -> int | None:
-    """The kernel stamps in CLOCK_REALTIME; the offset was sampled beside the read."""
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
-            seconds, nanoseconds = _TIMESPEC.unpack(data)
-            return int(seconds * 1_000_000_000 + nanoseconds - realtime_offset_ns)
-    return None
+def _before_every_read(spec: ClientSpec) -> Prepare | None:
+    """Quick ACKs: the kernel changes them back as it sees fit."""
+    if spec.quickack == "default":
+        return None
+    return functools.partial(sockets.set_option, option=sockets.QUICKACK, value=int(spec.quickack == "on"))

@@ -4,6 +4,7 @@ The rule: both are wishes. A machine that refuses them still measures, with a la
 instead of raising. Neither is granted inside a user namespace: ask before unsharing.
 """
 
+import contextlib
 import ctypes
 import os
 
@@ -27,6 +28,13 @@ def take_realtime_priority(priority: int) -> bool:
     except PermissionError:
         return False
     return True
+
+
+def share_process_priority() -> None:
+    """For a thread: run as the first thread of its process does. SCHED_RESET_ON_FORK resets new threads as well."""
+    pid = os.getpid()
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.sched_getscheduler(pid), os.sched_getparam(pid))
 
 
 def lock_memory() -> bool:

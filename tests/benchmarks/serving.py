@@ -61,8 +61,8 @@ def python_program(name: str, module: str, *arguments: object) -> Program:
 
 def measure(program: Program, streams: int) -> Figure:
     """Run it once."""
-    with _before_ordinary_processes():
-        with _listener() as listener:
+    with before_ordinary_processes():
+        with open_listener() as listener:
             address = listener.getsockname()
             command = [part.format(fd=listener.fileno()) for part in program.command]
             process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listener.fileno()], stdout=subprocess.PIPE)
@@ -72,7 +72,7 @@ def measure(program: Program, streams: int) -> Figure:
 
 
 @contextlib.contextmanager
-def _before_ordinary_processes() -> Iterator[None]:
+def before_ordinary_processes() -> Iterator[None]:
     """Reader and server, which inherits it, run as the lab's own ends do: before all else that the machine has to do."""
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(END_PRIORITY))
@@ -94,7 +94,7 @@ def _read(process: "subprocess.Popen[bytes]", address: tuple[str, int], streams:
         process.communicate()
 
 
-def _listener() -> socket.socket:
+def open_listener() -> socket.socket:
     """The same options for all: what is not inherited by connections is set by each server alike (TCP_NODELAY on)."""
     listener = socket.socket()
     sockets.apply(listener, {sockets.CONGESTION: "cubic", sockets.NODELAY: 1})
@@ -113,11 +113,11 @@ def _figure(name: str, streams: int, window: Window, emissions: bytes) -> Figure
         f"{name} emitted {chunks} chunks, but the reader got {window.bytes / FRAME_BYTES:.0f} of {FRAME_BYTES} bytes"
     )
     seconds = (window.end_ns - window.begin_ns) / 1e9
-    p99_us = _p99_of_a_usual_slice(lag_us, emit_ns[inside] - window.begin_ns)
+    p99_us = p99_of_a_usual_slice(lag_us, emit_ns[inside] - window.begin_ns)
     return Figure(name, streams, chunks, seconds, window.cpu_ns, float(np.median(lag_us)), p99_us)
 
 
-def _p99_of_a_usual_slice(lag_us: npt.NDArray[np.float64], at_ns: npt.NDArray[np.int64]) -> float:
+def p99_of_a_usual_slice(lag_us: npt.NDArray[np.float64], at_ns: npt.NDArray[np.int64]) -> float:
     """The median of the p99 of every quarter second: a stall of a shared machine spoils one slice, not the figure."""
     slices = at_ns // _SLICE_NS
     return float(np.median([np.percentile(lag_us[slices == each], 99) for each in np.unique(slices)]))

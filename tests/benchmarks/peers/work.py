@@ -18,7 +18,8 @@ CHUNKS = 600
 """Twelve seconds: more than a measurement lasts, so that no stream ends inside it."""
 
 TEXT = "letters "
-FRAME_BYTES = len(f"10\r\ndata: {TEXT}\n\n\r\n")
+EVENT = f"data: {TEXT}\n\n".encode()
+FRAME_BYTES = len(b"10\r\n") + len(EVENT) + len(b"\r\n")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
