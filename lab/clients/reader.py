@@ -39,10 +39,8 @@ class ResponseWatcher:
         seen = self._seen
         arrived = self._reader.feed(data)
         arrival_ns = self._clock()
-        if seen.first_byte_ns is None:
-            seen.first_byte_ns = read_ns
-        if seen.headers_ns is None and self._reader.response.status is not None:
-            seen.headers_ns, seen.status = read_ns, self._reader.response.status
+        if seen.headers_ns is None:
+            self._take_head(read_ns)
         seen.reads.append(ReadRow(self._offset, len(data), stamp_ns, read_ns))
         self._offset += len(data)
         if not seen.chunks:
@@ -52,6 +50,12 @@ class ResponseWatcher:
             if text is not None:
                 seen.chunks.append(ChunkRow(each.end_offset, text, arrival_ns, len(seen.reads), each.emit_ns))
         seen.error = self._content.error
+
+    def _take_head(self, read_ns: int) -> None:
+        if self._seen.first_byte_ns is None:
+            self._seen.first_byte_ns = read_ns
+        if self._reader.response.status is not None:
+            self._seen.headers_ns, self._seen.status = read_ns, self._reader.response.status
 
     def completion(self) -> Completion:
         """How the response ended, once it is over or its connection has closed; why it is none goes into the record."""

@@ -23,9 +23,10 @@ class EmitComments:
         """The body's next bytes."""
         text = self._tail + data
         end = 0
-        for match in _COMMENT.finditer(text):
-            self._found.append((self._begin + match.start() + 1, int(match[1])))
-            end = match.end()
+        if b"emit_ns=" in text:
+            for match in _COMMENT.finditer(text):
+                self._found.append((self._begin + match.start() + 1, int(match[1])))
+                end = match.end()
         keep = max(end, len(text) - _LONGEST_BYTES)
         self._tail, self._begin = text[keep:], self._begin + keep
 

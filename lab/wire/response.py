@@ -6,8 +6,8 @@ say where its data stood. It stands between `read` and `arrival`, and knows noth
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import h11
 
@@ -23,8 +23,7 @@ _HEAD_END = re.compile(rb"\n\r?\n")
 _REQUEST = h11.Request(method="GET", target="/", headers=[("host", "lab")])
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A run of body bytes, unframed; `offset` is the place of its first byte in the response."""
 
     offset: int
@@ -90,7 +89,8 @@ class ResponseReader:
         start = self.total_bytes + len(data) - len(body)
         runs, used_bytes = self._body.feed(body) if body else ([], 0)
         self.total_bytes = start + used_bytes
-        self._trailing += body[used_bytes:]
+        if used_bytes < len(body):
+            self._trailing += body[used_bytes:]
         return [Piece(start + index, run) for index, run in runs]
 
     def _read_heads(self, data: bytes) -> bytes:
