@@ -103,16 +103,11 @@ async def _exchange(state: _Run, sock: socket.socket, seen: StreamSeen, *, label
 
 async def _receive(receiver: Receiver, sock: socket.socket, spec: ClientSpec, watcher: ResponseWatcher) -> None:
     """Until the response is complete or the connection has ended. A slow reader asks for each read by itself."""
-
-    def take(data: bytes, read_ns: int, stamp_ns: int | None) -> bool:
-        watcher.read(data, read_ns, stamp_ns)
-        return not watcher.over
-
     more = True
     while more and not watcher.over:
         if spec.read_delay:
             await trio.sleep(spec.read_delay / 1e9)
-        more = await receiver.receive(sock, take, once=spec.read_delay > 0)
+        more = await receiver.receive(sock, watcher.read, once=spec.read_delay > 0)
 
 
 def _request(visit: Visit, label: int | None) -> bytes:

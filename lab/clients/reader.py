@@ -34,8 +34,8 @@ class ResponseWatcher:
         """Nothing more is to be read: the response is complete, or has become too much."""
         return self.complete or self._content.stopped is not None
 
-    def read(self, data: bytes, read_ns: int, stamp_ns: int | None) -> None:
-        """Take in one read. Raises ProtocolError when the bytes are not a response."""
+    def read(self, data: bytes, read_ns: int, stamp_ns: int | None) -> bool:
+        """Take in one read; whether more of the response is to come. Raises ProtocolError when the bytes are none."""
         seen = self._seen
         arrived = self._reader.feed(data)
         arrival_ns = self._clock()
@@ -45,11 +45,12 @@ class ResponseWatcher:
         self._offset += len(data)
         if not seen.chunks:
             self._beginning += data[: KEPT_BYTES - len(self._beginning)]
-        for each in arrived:
-            text = self._content.chunk_text(each.event.data)
+        for event, end_offset, emit_ns in arrived:
+            text = self._content.chunk_text(event.data)
             if text is not None:
-                seen.chunks.append(ChunkRow(each.end_offset, text, arrival_ns, len(seen.reads), each.emit_ns))
+                seen.chunks.append(ChunkRow(end_offset, text, arrival_ns, len(seen.reads), emit_ns))
         seen.error = self._content.error
+        return not self.over
 
     def _take_head(self, read_ns: int) -> None:
         if self._seen.first_byte_ns is None:

@@ -95,6 +95,4 @@ def _coding_of(response: ResponseReader) -> Coding | None:
 
 def _decoded(pieces: list[Piece], machine: Coding) -> list[Piece]:
     """The plain parts of coded pieces, each at the offset at which its piece *ended*: before that nobody could decode it."""
-    return [
-        Piece(piece.offset + len(piece.data), part) for piece in pieces for part in machine.decode(piece.data)
-    ]
+    return [Piece(piece.offset + len(piece.data), part) for piece in pieces for part in machine.decode(piece.data)]

@@ -82,7 +82,9 @@ def measure(name: str, streams: int) -> Figure:
 
 
 @contextlib.contextmanager
-def _program(core: int, module: str, *arguments: object, pass_fds: list[int] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def _program(
+    core: int, module: str, *arguments: object, pass_fds: list[int] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A peer on a core of its own: the first or the last of those that this process may use."""
     core_number = sorted(os.sched_getaffinity(0))[core]
     command = [sys.executable, "-m", f"{_PEERS}.{module}", *map(str, arguments)]
