@@ -9,8 +9,6 @@ or a kernel stamp for each packet, would cost the second core more than the load
 The bare epoll loop is the floor: what it needs is the kernel's and Python's own, and no client can be cheaper or earlier.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.benchmarks.peers.work import INTERVAL_NS
@@ -32,7 +30,7 @@ COST_HOLDS = 2.0
 
 
 @pytest.fixture(scope="module")
-def figures() -> Iterator[dict[tuple[str, int], Figure]]:
+def figures() -> dict[tuple[str, int], Figure]:
     """All of them, by client and streams; printed when all is measured, also when aims were missed."""
     found = {(name, streams): _measure(name, streams) for streams in LOADS for name in CLIENTS}
     print("\n\nWhat a chunk costs a client (lag = read − sent; * = it does not bear the load, and reads lumps)")
@@ -40,15 +38,21 @@ def figures() -> Iterator[dict[tuple[str, int], Figure]]:
         f"{'streams':>7}  {'client':<12}{'recorded':>9}{'µs/chunk':>10}{'chunks/CPU-s':>13}{'core':>6}"
         f"{'lag p50 µs':>12}{'p99 µs':>9}{'raw is cheaper by':>19}{'source late p99 µs':>20}"
     )
-    for (name, streams), figure in found.items():
-        print(_line(figure, found["raw", streams]))
-    yield found
+    for figure in found.values():
+        print(_line(figure, found["raw", figure.streams]))
+    return found
 
 
 def _measure(name: str, streams: int) -> Figure:
-    """The floor and ours twice, of which the less disturbed counts: their lags are compared to a few µs."""
-    rounds = 2 if name in (FLOOR, "raw") else 1
-    return min((measure(name, streams) for _ in range(rounds)), key=lambda figure: figure.lag_p99_us)
+    """Twice, of which the less disturbed counts, and once more while the source itself was disturbed."""
+    found: list[Figure] = []
+    while len(found) < 2 or (len(found) < 4 and min(map(_source_late_us, found)) > BEARABLE_US):
+        found.append(measure(name, streams))
+    return min(found, key=lambda figure: (_source_late_us(figure) > BEARABLE_US, figure.lag_p99_us))
+
+
+def _source_late_us(figure: Figure) -> float:
+    return figure.source_late_p99_us
 
 
 def _bears(figure: Figure) -> bool:

@@ -1,12 +1,13 @@
 """Wishes for being on time: granted or not, they answer truly and never raise."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from lab.linux.child import Child, Control
-from lab.linux.realtime import RELAY_PRIORITY, lock_memory, take_realtime_priority
+from lab.linux.realtime import RELAY_PRIORITY, lock_memory, share_process_priority, take_realtime_priority
 from lab.linux.unprivileged import become_ordinary_user
 
 
@@ -34,3 +35,26 @@ def test_the_answer_is_what_the_kernel_says(target: object) -> None:
         child.close()
     assert realtime == (scheduler == os.SCHED_FIFO)
     assert locked == (locked_kb > 0)
+
+
+def _share(_control: Control) -> tuple[int, int]:
+    take_realtime_priority(RELAY_PRIORITY)
+    found: list[int] = []
+
+    def share() -> None:
+        share_process_priority()
+        found.append(os.sched_getscheduler(0))
+
+    thread = threading.Thread(target=share)
+    thread.start()
+    thread.join()
+    return os.sched_getscheduler(0), found[0]
+
+
+def test_a_thread_runs_as_its_process_does() -> None:
+    child = Child("sharer", _share)
+    try:
+        of_process, of_thread = child.result(10)
+    finally:
+        child.close()
+    assert of_thread == of_process
