@@ -19,6 +19,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from lab.linux.realtime import share_process_priority
+
 # asm-generic/socket.h; 64-bit time on every 64-bit Linux. Python does not name it.
 SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
@@ -50,8 +52,8 @@ class _Reading:
         self.over = trio.Event()
 
 
-# reading, data (empty at the end), when it returned, CLOCK_REALTIME less CLOCK_MONOTONIC then, ancillary data
-_Read = tuple[_Reading, bytes, int, int, list[tuple[int, int, bytes]]]
+# reading, data (empty at the end) or what `recvmsg` raised, when, CLOCK_REALTIME less CLOCK_MONOTONIC then, ancillary data
+_Read = tuple[_Reading, bytes | Exception, int, int, list[tuple[int, int, bytes]]]
 
 
 @asynccontextmanager
@@ -105,8 +107,6 @@ class Receiver:
     def run(self) -> None:
         """Until `stop`."""
         if sys.platform == "linux":
-            from lab.linux.realtime import share_process_priority
-
             share_process_priority()
         with self._selector, self._stop:
             while True:
@@ -117,7 +117,7 @@ class Receiver:
                             return
                         self._read(key.data)
                     for _ in range(self._turn()):
-                        self._understand(*self._waiting.popleft())
+                        self._understand(self._waiting.popleft())
 
     def _turn(self) -> int:
         """How many reads are understood before it looks again."""
@@ -135,18 +135,19 @@ class Receiver:
         except BlockingIOError:
             return
         except Exception as error:  # noqa: BLE001  # its task's affair, as soon as what came before is understood
-            data, reading.error = b"", error
-            self._waiting.append((reading, data, 0, 0, []))
+            data = b""
+            self._waiting.append((reading, error, 0, 0, []))
         if reading.once or not data:
             self._unregister(reading)
 
-    def _understand(
-        self, reading: _Reading, data: bytes, read_ns: int, offset_ns: int, ancillary: list[tuple[int, int, bytes]]
-    ) -> None:
+    def _understand(self, read: _Read) -> None:
+        reading, data, read_ns, offset_ns, ancillary = read
         take = reading.take
-        if take is None:
+        if take is None:  # it wanted no more, or left
             return
         try:
+            if isinstance(data, Exception):
+                raise data
             more = bool(data) and take(data, read_ns, _stamp_ns(ancillary, offset_ns))
         except Exception as error:  # noqa: BLE001  # its task's affair
             more, reading.error = False, error

@@ -51,6 +51,11 @@ class Taker:
         return len(self.data) < self.size_bytes
 
 
+def _reset(end: socket.socket) -> None:
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
+
+
 async def test_reads_until_it_wants_no_more(pairs: list[Pair]) -> None:
     ours, theirs = pairs[0]
     taker = Taker(6)
@@ -76,8 +81,7 @@ async def test_a_reset_comes_after_its_last_bytes(pairs: list[Pair]) -> None:
     taker = Taker(100)
 
     def reset_then_go_on(data: bytes, read_ns: int, stamp_ns: int | None) -> bool:
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        theirs.close()
+        _reset(theirs)
         return taker(data, read_ns, stamp_ns)
 
     async with receiving(100, None) as receiver:
@@ -85,6 +89,33 @@ async def test_a_reset_comes_after_its_last_bytes(pairs: list[Pair]) -> None:
         with pytest.raises(ConnectionResetError):
             await receiver.receive(ours, reset_then_go_on)
     assert taker.data == b"abcd"
+
+
+async def test_what_wanted_no_more_does_not_see_the_reset_after_it(pairs: list[Pair]) -> None:
+    """The reset is read while the last bytes still wait to be understood: of three reads in a row two are, then it looks."""
+    understanding, go_on = threading.Event(), threading.Event()
+    last = Taker(1)
+
+    def think(data: bytes, _read_ns: int, _stamp_ns: int | None) -> bool:
+        understanding.set()
+        assert go_on.wait(PATIENCE_S)
+        return data == b"a"
+
+    def reset_the_last(_data: bytes, _read_ns: int, _stamp_ns: int | None) -> bool:
+        _reset(pairs[2][1])
+        return False
+
+    async with receiving(100, None) as receiver, trio.open_nursery() as nursery:
+        takes: list[Take] = [think, reset_the_last, last]
+        for (ours, _), take in zip(pairs, takes, strict=True):
+            nursery.start_soon(functools.partial(receiver.receive, ours, take))
+        await trio.testing.wait_all_tasks_blocked()
+        pairs[0][1].sendall(b"a")
+        await trio.to_thread.run_sync(understanding.wait, PATIENCE_S)
+        for _, theirs in pairs:
+            theirs.sendall(b"b")
+        go_on.set()
+    assert last.data == b"b"
 
 
 async def test_a_single_read_leaves_the_rest(pairs: list[Pair]) -> None:
