@@ -97,7 +97,7 @@ class ChunkedBody:
         return self.complete
 
     def _read_whole_frames(self, data: bytes, runs: list[tuple[int, bytes]]) -> int:
-        """Take frames as long as each lies in data as a whole: a live stream comes so, and it costs 1 instead of 4 µs."""
+        """Take frames as long as each lies in data as a whole: a live stream comes so, and it costs 1 instead of 3 µs."""
         pos = 0
         while pos < len(data) and (match := _PLAIN_SIZE_LINE.match(data, pos)):
             begin = match.end()

@@ -22,7 +22,7 @@ class EmitComments:
     def feed(self, data: bytes) -> None:
         """The body's next bytes."""
         if self._tail == b"\n" and data.endswith(b"\n") and b"emit_ns=" not in data:
-            self._begin += len(data)  # no line is open: 0.2 instead of 0.8 µs
+            self._begin += len(data)  # no line is open: 0.5 instead of 1.3 µs, most of the time
             return
         text = self._tail + data
         end = 0

@@ -129,8 +129,6 @@ class Decoder:
             raise ProtocolError(self._failure)
         if not data:
             return []
-        if self._between_blocks and (event := self._lone_plain_event(data)):
-            return [event]
         events: list[Event] = []
         if b"\n" not in data and b"\r" not in data:
             self._line += data
@@ -142,24 +140,6 @@ class Decoder:
         if self._consumed - self._block_begin > self._max_event_bytes:
             raise self._fail(self._consumed)
         return events
-
-    @property
-    def _between_blocks(self) -> bool:
-        return not (self._in_block or self._line or self._after_cr or self._first_line)
-
-    def _lone_plain_event(self, data: bytes) -> Event | None:
-        """The commonest piece of a live stream: one line of data and a blank one. None if this is another."""
-        end = self._consumed + len(data)
-        if (
-            data.find(b"\n") != len(data) - 2
-            or not data.endswith(b"\n\n")
-            or not data.startswith(_DATA)
-            or b"\r" in data
-            or end - self._block_begin > self._max_event_bytes
-        ):
-            return None
-        self._consumed = self._block_begin = end
-        return _new_event(("message", data[len(_DATA) : -2].decode("utf-8", "replace"), self.last_event_id, None, end))
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         """A piece with a line end in it. The line that was begun before goes in front, once, for here it ends."""
@@ -181,7 +161,7 @@ class Decoder:
             self._read_uniform(data, eol, origin, events)
 
     def _read_lone_block(self, data: bytes, eol: bytes, origin: int, events: list[Event]) -> bool:
-        """Exactly one block. False if this is another."""
+        """The commonest piece of a live stream: exactly one block. False if this is another."""
         blank = eol + eol
         body_end, first_end = len(data) - len(blank), data.find(eol)
         if not data.endswith(blank) or (first_end != body_end and data.find(blank, first_end) != body_end):
