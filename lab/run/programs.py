@@ -6,7 +6,6 @@ ends while it is needed fails the repetition with its own last words. Knows noth
 
 import http.client
 import select
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 
 from lab.errors import MeasurementError
 from lab.linux.child import Control
+from lab.linux.ports import reserved_port
 from lab.linux.program import Program
 from lab.path.base import Path
 from lab.run.roles import ServerResult
@@ -40,14 +40,20 @@ class Job:
 def run(control: Control, job: Job, path: Path) -> ServerResult:
     """Be the program's parent until `control` says stop. Sends "ready" with the port; records nothing."""
     path.enter("server")
-    port = _free_port(path.server_address)
+    with reserved_port(path.server_address) as port:
+        _serve(control, job, (path.server_address, port))
+    return ServerResult([], 0)
+
+
+def _serve(control: Control, job: Job, address: tuple[str, int]) -> None:
+    host, port = address
     filled = job.command
-    places = {"host": path.server_address, "port": str(port), "upstream": job.upstream, "python": sys.executable}
+    places = {"host": host, "port": str(port), "upstream": job.upstream, "python": sys.executable}
     for name, value in places.items():
         filled = filled.replace("{" + name + "}", value)
     program = Program(filled, job.env, job.cwd or None)
     try:
-        _wait_until_ready(control, program, (path.server_address, port), job.ready)
+        _wait_until_ready(control, program, address, job.ready)
         control.send("ready", {"port": port})
         _readable(control, program, None)
         # When a program dies its clients see it first, and "stop" may come before the program has been collected.
@@ -55,14 +61,6 @@ def run(control: Control, job: Job, path: Path) -> ServerResult:
             raise _ended(program)
     finally:
         program.end()
-    return ServerResult([], 0)
-
-
-def _free_port(address: str) -> int:
-    """One that nobody has in this namespace. The program binds it a moment later, which nobody else here does meanwhile."""
-    with socket.socket() as sock:
-        sock.bind((address, 0))
-        return int(sock.getsockname()[1])
 
 
 def _wait_until_ready(control: Control, program: Program, address: tuple[str, int], target: str) -> None:
