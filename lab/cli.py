@@ -1,7 +1,6 @@
 """The commands: parse, call, print. No logic stands here, and nothing heavy is imported before it is needed."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def app() -> None:
     lab run nagle --repeat 5     another shipped scenario; or give a TOML file
     lab load URL                 Locust's users reading streams, with its page
     lab list                     scenarios, presets and every scenario key
-    lab doctor                   what this machine can do, and the remedy for what it cannot
+    lab doctor --calibrate       what this machine can do, the remedy for what it cannot, and how exact it is
     lab probe URL                a real endpoint from outside: timings, and who holds its letters
 
     Exit codes: 0 fine · 2 wrong usage or bad input · 3 not a measurement (invalid, failed, or
@@ -47,6 +46,13 @@ def _settings(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
 @click.option("--repeat", type=click.IntRange(1, 10_000), help="Repetitions of every cell.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of workloads, losses, jitter and order.")
 @click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Repetitions at a time, where `lab doctor --calibrate` found that this machine bears so many.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Where runs go."
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with a run that was interrupted.")
@@ -57,6 +63,7 @@ def run(
     only: tuple[str, ...],
     repeat: int | None,
     seed: int | None,
+    jobs: int,
     out: Path,
     resume: Path | None,
     dry_run: bool,
@@ -74,7 +81,7 @@ def run(
     header = {"scenario.repeat": repeat, "scenario.seed": seed}
     overrides = _settings(sets, "--set") | {key: value for key, value in header.items() if value is not None}
     plan = session.plan(scenario, overrides, _settings(only, "--only"))
-    return session.describe(plan) if dry_run else session.start(plan, out)
+    return session.describe(plan) if dry_run else session.start(plan, out, jobs)
 
 
 def _refuse_with_resume() -> None:
@@ -209,20 +216,29 @@ def _duration_s(text: str, option: str) -> float:
 
 
 @app.command()
+@click.option("--calibrate", is_flag=True, help="Measure the floor of this machine too, and remember it for --jobs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def doctor(as_json: bool) -> int:
-    """What this machine can do, each thing tried out; for what is missing, the reason and the remedy."""
-    from lab.doctor import examine
+def doctor(calibrate: bool, as_json: bool) -> int:
+    """What this machine can do, each thing tried out; for what is missing, the reason and the remedy.
+
+    --calibrate measures for about 40 s with the lab's own parts how exact this machine is and up to which load its results
+    are valid: timers, the emulator at rising packet rates, server and client at rising numbers of streams, and how many
+    cells may run side by side (`lab run --jobs`). Let the machine be otherwise quiet.
+
+    --json: a list of {name, meaning, works, reason, remedy}. With --calibrate {capabilities: that list, calibration:
+    {machine, measured, took_s, load_average, interval_ms, timer, relay, bottleneck, streams, jobs, not_measured,
+    valid_up_to: {packets_per_s, streams, jobs}}}; every step says its load and its objection, null where it was valid.
+    """
+    from lab import doctor as examination
     from lab.run.outcome import MEASURED, NOT_A_MEASUREMENT, require_all
 
-    found = examine()
+    found = examination.examine()
+    calibration = examination.calibrated() if calibrate else None
     if as_json:
-        print(json.dumps([asdict(capability) for capability in found], indent=1))
+        print(json.dumps(examination.document(found, calibration), indent=1))
     else:
-        for capability in found:
-            print(f"{'yes' if capability.works else 'NO ':<4}{capability.name:<18}{capability.meaning}")
-            if not capability.works:
-                print(f"{'':<22}{capability.reason}\n{'':<22}{capability.remedy}")
+        for line in examination.lines(found, calibration):
+            print(line)
     missing = any(not capability.works for capability in found)
     return NOT_A_MEASUREMENT if missing and require_all() else MEASURED
 

@@ -17,7 +17,8 @@ from lab.errors import LabError
 from lab.model.matrix import Cell, axis_keys, expand
 from lab.model.scenario import Scenario
 from lab.run import catalogue, outcome, runs
-from lab.run.forge import Forge
+from lab.run.calibration import memory
+from lab.run.forge import Forge, forges
 from lab.run.matrix import execute, resolve_paths
 from lab.run.progress import watcher
 from lab.run.repetition import streaming_s
@@ -61,24 +62,19 @@ def describe(made: Plan) -> int:
     return 0
 
 
-def start(made: Plan, out: Path) -> int:
-    """Run it into a new directory under `out`."""
-    forge = Forge()
-    try:
-        resolutions = resolve_paths(forge, made.cells)
-        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out), forge)
-    finally:
-        forge.close()
+def start(made: Plan, out: Path, jobs: int) -> int:
+    """Run it into a new directory under `out`, `jobs` repetitions at a time. Raises UsageError if that is too many here."""
+    memory.require(jobs)
+    with forges(jobs) as warm:
+        resolutions = resolve_paths(warm[0], made.cells)
+        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out, jobs), warm)
 
 
 def resume(path: Path) -> int:
-    """Go on with a run that was interrupted."""
+    """Go on with a run that was interrupted, as many at a time as it had."""
     run = runs.reopen(path)
-    forge = Forge()
-    try:
-        return _execute(run, forge)
-    finally:
-        forge.close()
+    with forges(run.info.jobs) as warm:
+        return _execute(run, warm)
 
 
 def report(path: Path) -> int:
@@ -86,11 +82,11 @@ def report(path: Path) -> int:
     return _tell(open_run(path))
 
 
-def _execute(run: Run, forge: Forge) -> int:
+def _execute(run: Run, warm: list[Forge]) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with watcher() as watching:
-            execute(run, forge, watching)
+            execute(run, warm, watching)
     except (KeyboardInterrupt, LabError):
         _say_how_to_go_on(run)
         raise

@@ -1,8 +1,8 @@
 """A port for a program that will bind it by itself: nobody else gets it until then.
 
-The rule: it lies outside the range from which the kernel serves whoever asks for any port (ip(7), ip_local_port_range), so no
-client's connection and no listener on port 0 is given it, and the lab's processes keep out of each other's way by a name that
-only one of them can hold. Knows nothing of the program.
+The rule: it lies outside the range from which the kernel serves whoever asks for any port (ip(7), ip_local_port_range), so
+no client's connection and no listener on port 0 is given it; and the lab's processes keep out of each other's way by a name
+that only one of them can hold. Knows nothing of the program.
 """
 
 import random

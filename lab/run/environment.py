@@ -33,7 +33,7 @@ def describe() -> dict[str, JsonValue]:
         "kernel": platform.release(),
         "kernel_hz": _kernel_hz(),
         "cpu": _cpu(),
-        "cpus": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cpus": _cpus(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "clocksource": _read(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
         "root": os.geteuid() == 0,
@@ -43,6 +43,24 @@ def describe() -> dict[str, JsonValue]:
         "lab": _version("typewriter-lab"),
         "git": _git_revision(),
     }
+
+
+def fingerprint() -> dict[str, JsonValue]:
+    """What decides how much this machine bears: when one of these is another, what was measured no longer holds."""
+    return {
+        "kernel": platform.release(),
+        "cpu": _cpu(),
+        "cpus": _cpus(),
+        "cpu_limit": _read(Path("/sys/fs/cgroup/cpu.max")),
+        "root": os.geteuid() == 0,
+        "python": platform.python_version(),
+        "lab": _version("typewriter-lab"),
+    }
+
+
+def _cpus() -> int | None:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
 
 
 def _read(path: Path) -> str | None:

@@ -5,6 +5,7 @@ fork: its libraries start threads. So it starts this module as a program and ask
 The kernel kills the forge with the runner and the forge's children with the forge, whatever ends the runner.
 """
 
+import contextlib
 import gc
 import os
 import pickle
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from lab.errors import CapabilityError, ForgeEnded, LabError
@@ -58,15 +60,34 @@ class Forge:
 
     def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
         """Which backend this machine would apply `path` with, if it has that kind of client. Raises ForgeEnded."""
-        answer = self._ask(Question(path, client_kind))
+        self._ask(Question(path, client_kind))
+        answer = self._answer()
         assert isinstance(answer, Resolution)
         return answer
 
     def conduct(self, repetition: Repetition) -> Evidence:
         """Run one repetition. Raises the LabError that ended it, or ForgeEnded."""
-        answer = self._ask(repetition)
+        self.begin(repetition)
+        return self.evidence()
+
+    def begin(self, repetition: Repetition) -> None:
+        """Start one repetition and do not wait for it. Raises ForgeEnded."""
+        self._ask(repetition)
+
+    def fileno(self) -> int:
+        """Readable when there is an answer, or when the forge has ended."""
+        return self._sock.fileno()
+
+    def evidence(self) -> Evidence:
+        """What came of the repetition that was begun; waits for it. Raises the LabError that ended it, or ForgeEnded."""
+        answer = self._answer()
         assert isinstance(answer, Evidence)
         return answer
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        """Call `work`, which is pickled by name, where forking is safe. Raises its LabError, or ForgeEnded."""
+        self._ask(work)
+        return self._answer()
 
     def close(self) -> None:
         """End it and, with it, whatever still runs."""
@@ -74,15 +95,13 @@ class Forge:
         self._process.kill()
         self._process.wait()
 
-    def _ask(self, question: object) -> object:
-        try:
+    def _ask(self, question: object) -> None:
+        with self._ended():
             _send(self._sock, question)
+
+    def _answer(self) -> object:
+        with self._ended():
             answer = _receive(self._sock)
-        except (EOFError, OSError) as error:
-            code = self._process.wait()
-            raise ForgeEnded(
-                f"running a repetition: the process that forks its processes ended (exit code {code})"
-            ) from error
         if isinstance(answer, Fault):
             fault = RuntimeError(answer.message)
             fault.add_note(answer.traceback)
@@ -90,6 +109,27 @@ class Forge:
         if isinstance(answer, LabError):
             raise answer
         return answer
+
+    @contextlib.contextmanager
+    def _ended(self) -> Iterator[None]:
+        """A conversation that breaks off says that the forge is gone."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            code = self._process.wait()
+            raise ForgeEnded(
+                f"running a repetition: the process that forks its processes ended (exit code {code})"
+            ) from error
+
+
+@contextlib.contextmanager
+def forges(count: int) -> Iterator[list[Forge]]:
+    """So many, all of them warm: what one of them imports would disturb what another measures. Raises ForgeEnded."""
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(contextlib.closing(Forge())) for _ in range(count)]
+        for forge in started:
+            forge.resolve(PathSpec())
+        yield started
 
 
 def _send(sock: socket.socket, message: object) -> None:
@@ -154,10 +194,12 @@ def _answer(question: object) -> object:
             kinds.require(question.client_kind)
             choice = choose(question.path, seed=0)
             return Resolution(choice.path.backend, choice.reason)
-        assert isinstance(question, Repetition)
-        return conduct(question)
+        if isinstance(question, Repetition):
+            return conduct(question)
+        assert callable(question)
+        return question()
     except CapabilityError as error:
-        return error if isinstance(question, Repetition) else Resolution(None, error.reason, error.remedy)
+        return Resolution(None, error.reason, error.remedy) if isinstance(question, Question) else error
     except LabError as error:
         return error
     except Exception as error:  # else it would end the forge without a word  # noqa: BLE001

@@ -1,10 +1,10 @@
-"""The matrix: every cell's repetitions in their order, each joined, judged and stored before the next begins.
+"""The matrix: every cell's repetitions started in their order, each joined, judged and stored when it has ended.
 
 The rule: after every repetition the run on disk is complete as far as it goes. An interruption or a failure keeps what is
 finished; a process that died costs its own repetition and nothing else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab.analysis.metrics import Records
@@ -16,6 +16,7 @@ from lab.model.units import NS_PER_MS
 from lab.run import runs
 from lab.run.failures import failures
 from lab.run.forge import Forge, Resolution
+from lab.run.pool import Pool, Task
 from lab.run.progress import Watcher
 from lab.run.repetition import Evidence, Repetition, streaming_s
 from lab.run.schedule import Schedule, Slot
@@ -49,22 +50,44 @@ def _without_a_path(resolution: Resolution) -> Resolution:
     return Resolution("none", "server.url is reached over this machine's own network")
 
 
-def execute(run: Run, forge: Forge, watcher: Watcher) -> None:
-    """Run what is still to be run, saving after each repetition. Raises StorageError, ForgeEnded."""
+def execute(run: Run, forges: Sequence[Forge], watcher: Watcher) -> None:
+    """Run what is still to be run, one at a time on each forge, saving after each repetition.
+
+    Raises StorageError, ForgeEnded.
+    """
     cells = runs.cells_of(run)
     schedule = Schedule(cells, run.info.repeat, run.info.seed, runs.past_attempts(run))
     lengths_s = {cell.name: streaming_s(cell.spec, str(run.info.seed)) + _OVERHEAD_S for cell in cells}
-    for done, slot in enumerate(schedule):
-        left_s = sum(lengths_s[each.cell.name] for each in (slot, *schedule.waiting()))
-        watcher.started(slot.cell.name, done, done + 1 + len(schedule), left_s)
-        entry = _repetition(run, forge, slot)
+    pool = Pool(forges)
+
+    def stand() -> tuple[int, int, float]:
+        """How many are over, how many there are, and about how long it still takes."""
+        names = [*(each.cell.name for each in pool.running()), *(each.cell.name for each in schedule.waiting())]
+        return done, done + len(names), sum(lengths_s[name] for name in names) / min(pool.size, len(names) or 1)
+
+    done = 0
+    while True:
+        while pool.has_room and (slot := next(iter(schedule), None)):
+            pool.start(slot, _planned(run, pool, slot))
+        if not pool.running():
+            break
+        watcher.running([each.cell.name for each in pool.running()], *stand())
+        task = pool.ended()
+        entry = _outcome(run.path, task)
         run.info.repetitions.append(entry)
         runs.save(run)
-        again = not entry.valid and entry.error is None and schedule.retry(slot)
-        left_s = sum(lengths_s[each.cell.name] for each in schedule.waiting())
-        watcher.ended(slot.cell.name, entry.rep, done + 1, done + 1 + len(schedule), left_s, _verdict(entry, again))
+        again = not entry.valid and entry.error is None and schedule.retry(task.slot)
+        done += 1
+        watcher.ended(entry.cell, entry.rep, *stand(), _verdict(entry, again))
     run.info.finished = True
     runs.save(run)
+
+
+def _planned(run: Run, pool: Pool, slot: Slot) -> Repetition:
+    """The slot's next attempt; its number is one that none has, stored or running."""
+    running = [each.rep for each in pool.running() if each.cell.name == slot.cell.name]
+    rep = max([run.info.next_rep(slot.cell.name), *(each + 1 for each in running)])
+    return Repetition(slot.cell, rep, slot.slot, f"{run.info.seed}/{slot.slot}")
 
 
 def _verdict(entry: RepetitionInfo, again: bool) -> str:
@@ -75,31 +98,33 @@ def _verdict(entry: RepetitionInfo, again: bool) -> str:
     return f"invalid: {'; '.join(entry.reasons)}" + (" (it will be run again)" if again else "")
 
 
-def _repetition(run: Run, forge: Forge, slot: Slot) -> RepetitionInfo:
-    rep = run.info.next_rep(slot.cell.name)
-    repetition = Repetition(slot.cell, rep, slot.slot, f"{run.info.seed}/{slot.slot}")
+def _outcome(directory: Path, task: Task) -> RepetitionInfo:
+    repetition = task.repetition
     try:
-        evidence = forge.conduct(repetition)
+        evidence = task.forge.evidence()
     except ForgeEnded:  # the next repetition would fare no better
         raise
     except LabError as error:
         last_words = getattr(error, "last_words", "")
         message = str(error) if not last_words or last_words in str(error) else f"{error}\n{last_words}"
         return RepetitionInfo(
-            cell=slot.cell.name, rep=rep, slot=slot.slot, valid=False, started_ns=0, finished_ns=0, error=message
+            cell=repetition.cell.name,
+            rep=repetition.rep,
+            slot=repetition.slot,
+            valid=False,
+            started_ns=0,
+            finished_ns=0,
+            error=message,
         )
-    return _store(run.path, repetition, evidence)
+    return _store(directory, repetition, evidence)
 
 
 def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> RepetitionInfo:
     """Join, judge, write."""
     cell = repetition.cell
-    joined = join_evidence(repetition, evidence)
-    tables = joined.tables
-    records = Records(tables["chunks"], tables["streams"], tables.get("path", empty("path")))
-    judgement = judge(records, _circumstances(cell, evidence))
+    joined, judgement = judge_evidence(repetition, evidence)
     reasons = [*judgement.reasons, *_failures(joined, evidence)]
-    write_repetition(directory, cell.name, repetition.rep, tables)
+    write_repetition(directory, cell.name, repetition.rep, joined.tables)
     return RepetitionInfo(
         cell=cell.name,
         rep=repetition.rep,
@@ -112,6 +137,14 @@ def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> Repet
         client_setup_ms=None if evidence.seen.setup_ns is None else evidence.seen.setup_ns / NS_PER_MS,
         sockets=_sockets(evidence),
     )
+
+
+def judge_evidence(repetition: Repetition, evidence: Evidence) -> tuple[Joined, Judgement]:
+    """The tables of the repetition, and whether the lab itself was on time."""
+    joined = join_evidence(repetition, evidence)
+    tables = joined.tables
+    records = Records(tables["chunks"], tables["streams"], tables.get("path", empty("path")))
+    return joined, judge(records, _circumstances(repetition.cell, evidence))
 
 
 def join_evidence(repetition: Repetition, evidence: Evidence) -> Joined:

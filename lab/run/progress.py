@@ -1,6 +1,7 @@
 """What a person sees while a matrix runs: a live line on a terminal, one plain line for each repetition anywhere else."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 class Watcher(Protocol):
     """What the matrix tells while it runs."""
 
-    def started(self, cell: str, done: int, total: int, left_s: float) -> None:
-        """A repetition begins; `done` of `total` are over and about `left_s` remain."""
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
+        """What runs now, in the order of starting; `done` of `total` are over and about `left_s` remain."""
 
     def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
         """A repetition is over and about `left_s` remain; `verdict` is "ok", or why not."""
@@ -30,7 +31,7 @@ class PlainLines(AbstractContextManager["PlainLines"]):
     ) -> None:
         return None
 
-    def started(self, cell: str, done: int, total: int, left_s: float) -> None:
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
         """See Watcher; nothing is printed before there is a result."""
 
     def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
@@ -68,10 +69,10 @@ class LiveBar(AbstractContextManager["LiveBar"]):
     ) -> None:
         self._progress.stop()
 
-    def started(self, cell: str, done: int, total: int, left_s: float) -> None:
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
         """See Watcher."""
         left = f"about {left_s:.0f} s left"
-        self._progress.update(self._task, description=cell, completed=done, total=total, left=left)
+        self._progress.update(self._task, description=", ".join(cells), completed=done, total=total, left=left)
 
     def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
         """See Watcher; a good repetition moves the bar and needs no line."""

@@ -17,7 +17,12 @@ from lab.trace.store import Run, open_run
 
 
 def create(
-    scenario: Scenario, only: Settings, cells: Iterable[Cell], resolutions: dict[str, Resolution], out: Path
+    scenario: Scenario,
+    only: Settings,
+    cells: Iterable[Cell],
+    resolutions: dict[str, Resolution],
+    out: Path,
+    jobs: int = 1,
 ) -> Run:
     """A new directory under `out` with its index, and `out/latest` pointing to it. Raises StorageError."""
     now = datetime.datetime.now().astimezone()
@@ -28,6 +33,7 @@ def create(
         only=only,
         seed=scenario.header.seed,
         repeat=scenario.header.repeat,
+        jobs=jobs,
         started=now.isoformat(timespec="seconds"),
         cells=[_cell_info(cell, resolutions[cell.name]) for cell in cells],
         environment=describe(),

@@ -95,6 +95,7 @@ class RunInfo(BaseModel):
     only: dict[str, JsonValue] = Field(default_factory=dict)
     seed: int
     repeat: int = 1
+    jobs: int = 1
     started: str
     cells: list[CellInfo]
     repetitions: list[RepetitionInfo] = Field(default_factory=list)

@@ -7,7 +7,7 @@ from lab.run.progress import LiveBar, PlainLines, watcher
 
 def test_plain_lines_say_where_the_run_stands(capsys: pytest.CaptureFixture[str]) -> None:
     with PlainLines() as lines:
-        lines.started("every-nagle", 0, 12, 33.4)
+        lines.running(["every-nagle", "end"], 0, 12, 33.4)
         lines.ended("every-nagle", 1, 1, 12, 29.6, "ok")
         lines.ended("end", 2, 12, 12, 0.0, "invalid: the client read late")
         lines.note("a note")
@@ -27,7 +27,7 @@ def test_a_pipe_gets_lines_and_a_terminal_a_bar(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_bar_keeps_lines_for_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     with LiveBar() as bar:
-        bar.started("[a]", 0, 2, 5.0)
+        bar.running(["[a]", "b"], 0, 2, 5.0)
         bar.ended("[a]", 1, 1, 2, 5.0, "ok")
         bar.ended("[a]", 2, 2, 2, 0.0, "failed: [killed]")
     out, err = capsys.readouterr()

@@ -19,7 +19,8 @@ from lab.model.path import PathSpec
 from lab.path.base import PathRecord
 from lab.path.tun import relay as relay_module
 from lab.path.tun.path import TunPath
-from tests.path.tun.traffic import DEADLINE_S, PORT, Outcome, exchange, inside, read_all, relay, rows
+from lab.path.tun.running import inside, relaying
+from tests.path.tun.traffic import DEADLINE_S, PORT, Outcome, exchange, read_all, rows, tun
 
 pytestmark = pytest.mark.needs("tun")
 
@@ -170,7 +171,7 @@ def test_a_packet_on_its_way_at_the_end_is_held() -> None:
             return end.recv(1)
 
     go_read, go_write = os.pipe()
-    with relay({"up": {"delay": "1min"}, "down": {"delay": "1ms"}}) as (path, carrier):
+    with relaying(tun({"up": {"delay": "1min"}, "down": {"delay": "1ms"}})) as (path, carrier):
         with inside(path, "server", server) as serving:
             serving.receive(DEADLINE_S)
             with inside(path, "client", client) as talking:
@@ -205,7 +206,7 @@ def test_nothing_is_left_after_kill_9() -> None:
         lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
         return [line.split(":")[0].strip() for line in lines]
 
-    with relay({"delay": "1ms"}) as (path, carrier):
+    with relaying(tun({"delay": "1ms"})) as (path, carrier):
         inodes = {os.fstat(fd).st_ino for fd in path._fds}
         with inside(path, "client", devices) as child:
             assert child.result(DEADLINE_S) == ["lo", "tun0"]

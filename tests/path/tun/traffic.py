@@ -1,14 +1,13 @@
 """Traffic across a real relay for the tests: one server and one client, each forked into its side of the path."""
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lab.linux.child import Child, Control
+from lab.linux.child import Control
 from lab.model.path import PathSpec
-from lab.path.base import PathRecord, SideName
-from lab.path.tun.path import TunPath
+from lab.path.base import PathRecord
+from lab.path.tun.running import inside, relaying
 
 PORT = 8000
 DEADLINE_S = 30.0
@@ -25,33 +24,9 @@ class Outcome(NamedTuple):
     client: Any
 
 
-@contextmanager
-def relay(spec: dict[str, object], seed: int = 1) -> Iterator[tuple[TunPath, Child]]:
-    """A relay that is ready, and ended with everything it made when the block is left."""
-    path = TunPath(PathSpec.model_validate({"backend": "tun", **spec}), seed)
-    assert path.relay is not None
-    child = Child("relay", path.relay)
-    try:
-        path.attach(child.receive(DEADLINE_S).fds)
-        yield path, child
-    finally:
-        child.close()
-        path.close()
-
-
-@contextmanager
-def inside(path: TunPath, side: SideName, target: Callable[[Control], Any]) -> Iterator[Child]:
-    """`target` in a child on its side of the path."""
-
-    def enter_and_run(control: Control) -> Any:
-        path.enter(side)
-        return target(control)
-
-    child = Child(side, enter_and_run)
-    try:
-        yield child
-    finally:
-        child.close()
+def tun(spec: dict[str, object]) -> PathSpec:
+    """The path with these keys, by the lab's own emulator."""
+    return PathSpec.model_validate({"backend": "tun", **spec})
 
 
 def exchange(spec: dict[str, object], serve: Talk, talk: Talk, seed: int = 1) -> Outcome:
@@ -68,7 +43,7 @@ def exchange(spec: dict[str, object], serve: Talk, talk: Talk, seed: int = 1) ->
         with prepared(socket.create_connection((path.server_address, PORT), DEADLINE_S)) as connection:
             return talk(connection)
 
-    with relay(spec, seed) as (path, carrier), inside(path, "server", server) as serving:
+    with relaying(tun(spec), seed) as (path, carrier), inside(path, "server", server) as serving:
         serving.receive(DEADLINE_S, beside=[carrier])
         with inside(path, "client", client) as talking:
             heard = talking.result(DEADLINE_S, beside=[carrier])
