@@ -1,23 +1,21 @@
 """The matrix: what is stored after each repetition, what is run again, and what stops it."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import ChildFailed, ForgeEnded, StorageError
-from lab.model.path import PathSpec
 from lab.run import runs
-from lab.run.forge import Resolution
 from lab.run.matrix import execute, resolve_paths
 from lab.run.repetition import Clocks, Evidence, Repetition
 from lab.trace.records import ChunkRow, ClientRecord, ReadRow, SaidRow, StreamSaid, StreamSeen, WriteRow
 from lab.trace.store import Run, open_run
 from tests.run import tiny
+from tests.run.fakes import Answer, FakeForge
 
 MS = 1_000_000
-Answer = Callable[[Repetition], Evidence]
 
 
 def _evidence(repetition: Repetition, *, late_ms: float = 0.0, error: str | None = None, end: int = 0) -> Evidence:
@@ -35,32 +33,14 @@ def _evidence(repetition: Repetition, *, late_ms: float = 0.0, error: str | None
     return Evidence([said], ClientRecord([seen], {"TCP_NODELAY": (1, 1)}), None, *clocks, 0)
 
 
-class _Forge:
-    """Answers as it is told, in turn; the last answer holds for all that follow."""
-
-    def __init__(self, *answers: Answer | BaseException) -> None:
-        self.asked: list[Repetition] = []
-        self.resolved: list[tuple[PathSpec, str]] = []
-        self._answers = list(answers)
-
-    def conduct(self, repetition: Repetition) -> Evidence:
-        self.asked.append(repetition)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer(repetition)
-
-    def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
-        self.resolved.append((path, client_kind))
-        return tiny.HERE
-
-
 class _Watcher:
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, int, str]] = []
+        self.ran: list[tuple[str, ...]] = []
         self.left_s: list[float] = []
 
-    def started(self, cell: str, done: int, total: int, left_s: float) -> None:
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
+        self.ran.append(tuple(cells))
         self.left_s.append(left_s)
 
     def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
@@ -76,9 +56,9 @@ def _run(out: Path, document: dict[str, Any] | None = None, repeat: int = 1) -> 
     return runs.create(scenario, {}, cells, {cell.name: tiny.HERE for cell in cells}, out)
 
 
-def _execute(run: Run, forge: _Forge) -> _Watcher:
+def _execute(run: Run, *forges: FakeForge) -> _Watcher:
     watcher = _Watcher()
-    execute(run, forge, watcher)  # type: ignore[arg-type]
+    execute(run, forges, watcher)  # type: ignore[arg-type]
     return watcher
 
 
@@ -93,7 +73,7 @@ def late(repetition: Repetition) -> Evidence:
 
 def test_every_repetition_is_stored_and_the_run_is_finished(tmp_path: Path) -> None:
     run = _run(tmp_path, tiny.TWO_FLUSHES, repeat=2)
-    forge = _Forge(good)
+    forge = FakeForge(good)
     watcher = _execute(run, forge)
     stored = open_run(run.path)
     assert stored.info.finished
@@ -110,7 +90,7 @@ def test_every_repetition_is_stored_and_the_run_is_finished(tmp_path: Path) -> N
 
 def test_what_is_invalid_is_run_again_in_its_slot(tmp_path: Path) -> None:
     run = _run(tmp_path)
-    watcher = _execute(run, _Forge(late, good))
+    watcher = _execute(run, FakeForge(late, good))
     assert [(each.rep, each.slot, each.valid) for each in run.info.repetitions] == [(1, 1, False), (2, 1, True)]
     assert "the server produced its chunks late" in run.info.repetitions[0].reasons[0]
     assert watcher.lines[0][3].endswith("(it will be run again)")
@@ -120,7 +100,7 @@ def test_what_is_invalid_is_run_again_in_its_slot(tmp_path: Path) -> None:
 
 def test_what_stays_invalid_is_given_up(tmp_path: Path) -> None:
     run = _run(tmp_path)
-    watcher = _execute(run, _Forge(late))
+    watcher = _execute(run, FakeForge(late))
     assert [each.valid for each in run.info.repetitions] == [False] * 3
     assert run.info.finished
     assert "again" not in watcher.lines[-1][3]
@@ -141,13 +121,13 @@ INVALID: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize(("answer", "reason"), INVALID.values(), ids=INVALID)
 def test_what_makes_a_repetition_invalid(tmp_path: Path, answer: Answer, reason: str) -> None:
     run = _run(tmp_path)
-    _execute(run, _Forge(answer))
+    _execute(run, FakeForge(answer))
     assert reason in run.info.repetitions[0].reasons
 
 
 def test_a_process_that_died_costs_its_own_repetition(tmp_path: Path) -> None:
     run = _run(tmp_path, repeat=3)
-    _execute(run, _Forge(good, ChildFailed("the relay was killed by SIGKILL", "its\nlast words"), good))
+    _execute(run, FakeForge(good, ChildFailed("the relay was killed by SIGKILL", "its\nlast words"), good))
     errors = [each.error for each in run.info.repetitions]
     assert errors == [None, "the relay was killed by SIGKILL\nits\nlast words", None]
     assert open_run(run.path).table("chunks").num_rows == 10
@@ -161,10 +141,10 @@ STOPS: dict[str, BaseException] = {"the forge ended": ForgeEnded("it ended"), "C
 def test_what_stops_the_matrix_keeps_what_is_finished_and_can_be_resumed(tmp_path: Path, stop: BaseException) -> None:
     run = _run(tmp_path, repeat=4)
     with pytest.raises(type(stop)):
-        _execute(run, _Forge(good, late, stop))
+        _execute(run, FakeForge(good, late, stop))
     stored = runs.reopen(run.path)
     assert [each.valid for each in stored.info.repetitions] == [True, False]
-    forge = _Forge(good)
+    forge = FakeForge(good)
     _execute(stored, forge)
     assert [(each.rep, each.slot) for each in forge.asked] == [(3, 2), (4, 3), (5, 4)]
     assert open_run(run.path).info.status.filled == 4
@@ -174,20 +154,127 @@ def test_a_disk_that_refuses_stops_the_matrix(tmp_path: Path) -> None:
     run = _run(tmp_path)
     (run.path / "chunks").write_text("in the way")
     with pytest.raises(StorageError, match="chunks"):
-        _execute(run, _Forge(good))
+        _execute(run, FakeForge(good))
     assert open_run(run.path).info.repetitions == []
+
+
+# ---- Side by side
+
+
+class _LastFirst(_Watcher):
+    """Whoever was started last is over first; counts what is stored after each."""
+
+    def __init__(self, run: Run, forges: Sequence[FakeForge]) -> None:
+        super().__init__()
+        self._run = run
+        self._forges = forges
+        self._open: list[FakeForge] = []
+        self.started: list[Repetition] = []
+        self.stored: list[int] = []
+
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
+        super().running(cells, done, total, left_s)
+        for forge in self._forges:
+            if forge not in self._open and forge.asked and forge.asked[-1] not in self.started:
+                self._open.append(forge)
+                self.started.append(forge.asked[-1])
+        self._open.pop().finish()
+
+    def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
+        super().ended(cell, rep, done, total, left_s, verdict)
+        self.stored.append(len(open_run(self._run.path).info.repetitions))
+
+
+def _side_by_side(run: Run, *forges: FakeForge) -> _LastFirst:
+    watcher = _LastFirst(run, forges)
+    execute(run, forges, watcher)  # type: ignore[arg-type]
+    return watcher
+
+
+def _waiting(*answers: Answer | BaseException) -> FakeForge:
+    return FakeForge(*answers, waits=True)
+
+
+def test_the_order_is_the_order_of_starting_and_each_is_stored_when_it_ends(tmp_path: Path) -> None:
+    alone, run = _run(tmp_path, tiny.TWO_FLUSHES, repeat=3), _run(tmp_path, tiny.TWO_FLUSHES, repeat=3)
+    one_by_one = FakeForge(good)
+    _execute(alone, one_by_one)
+    watcher = _side_by_side(run, _waiting(good), _waiting(good))
+    order = [(each.cell.name, each.slot, each.seed) for each in one_by_one.asked]
+    assert [(each.cell.name, each.slot, each.seed) for each in watcher.started] == order
+    assert [(each.cell, each.slot) for each in run.info.repetitions][-1] == order[0][:2]
+    assert watcher.stored == [1, 2, 3, 4, 5, 6]
+    assert all(len(cells) == 2 for cells in watcher.ran[:-1])
+    assert open_run(run.path).info.finished
+    assert open_run(run.path).info.status == open_run(alone.path).info.status
+    assert watcher.left_s[-1] == 0
+
+
+def test_a_cell_runs_beside_itself_under_numbers_of_its_own(tmp_path: Path) -> None:
+    run = _run(tmp_path, repeat=4)
+    watcher = _side_by_side(run, *[_waiting(good) for _ in range(3)])
+    assert [(each.rep, each.slot) for each in watcher.started] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    assert [each.rep for each in run.info.repetitions] == [3, 4, 2, 1]
+    assert open_run(run.path).table("chunks").num_rows == 4 * 5
+
+
+def test_what_is_invalid_beside_others_is_run_again_too(tmp_path: Path) -> None:
+    run = _run(tmp_path, repeat=2)
+    watcher = _side_by_side(run, _waiting(good), _waiting(late, good))
+    assert [(each.rep, each.slot, each.valid) for each in run.info.repetitions] == [
+        (2, 2, False), (3, 2, True), (1, 1, True),
+    ]  # fmt: skip
+    assert watcher.lines[0][3].endswith("(it will be run again)")
+    assert [line[1:3] for line in watcher.lines] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_one_that_is_run_again_when_nothing_else_waits_is_not_forgotten(tmp_path: Path) -> None:
+    run = _run(tmp_path, repeat=2)
+    _side_by_side(run, _waiting(late, good), _waiting(good))
+    assert sorted((each.rep, each.slot, each.valid) for each in run.info.repetitions) == [
+        (1, 1, False), (2, 2, True), (3, 1, True),
+    ]  # fmt: skip
+
+
+def test_a_process_that_died_costs_its_own_repetition_and_not_its_neighbour(tmp_path: Path) -> None:
+    run = _run(tmp_path, repeat=3)
+    _side_by_side(run, _waiting(good), _waiting(ChildFailed("the relay was killed by SIGKILL"), good))
+    assert [(each.rep, each.error) for each in run.info.repetitions] == [
+        (2, "the relay was killed by SIGKILL"), (3, None), (1, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+def test_what_stops_one_stops_all_and_what_ran_beside_it_is_run_again(tmp_path: Path, stop: BaseException) -> None:
+    run = _run(tmp_path, repeat=4)
+    with pytest.raises(type(stop)):
+        _side_by_side(run, _waiting(good), _waiting(good, stop))
+    stored = runs.reopen(run.path)
+    assert [(each.rep, each.slot) for each in stored.info.repetitions] == [(2, 2)]
+    watcher = _side_by_side(stored, _waiting(good), _waiting(good))
+    assert [(each.rep, each.slot) for each in watcher.started] == [(3, 1), (4, 3), (5, 4)]
+    assert open_run(run.path).info.status.filled == 4
+
+
+def test_the_time_left_is_shared_by_those_that_run(tmp_path: Path) -> None:
+    alone, run = _run(tmp_path, repeat=4), _run(tmp_path, repeat=4)
+    one_by_one = _execute(alone, FakeForge(good))
+    assert _side_by_side(run, _waiting(good), _waiting(good)).left_s[0] == pytest.approx(one_by_one.left_s[0] / 2)
+
+
+# ---- The machine
 
 
 def test_the_machine_is_asked_for_each_kind_of_client_too() -> None:
     document = {"matrix": {"client.kind": ["raw", "browser"], "server.flush": ["every", "end"]}}
-    forge = _Forge(good)
+    forge = FakeForge(good)
     resolve_paths(forge, tiny.cells(document))  # type: ignore[arg-type]
     assert [kind for _, kind in forge.resolved] == ["raw", "browser"]
 
 
 def test_the_machine_is_asked_once_for_each_kind_of_path() -> None:
     document = {"matrix": {"path": ["loopback", "lan"], "server.flush": ["every", "end", "none"]}}
-    forge = _Forge(good)
+    forge = FakeForge(good)
     resolutions = resolve_paths(forge, tiny.cells(document))  # type: ignore[arg-type]
     assert len(forge.resolved) == 2
     assert set(resolutions) == {cell.name for cell in tiny.cells(document)}

@@ -81,6 +81,11 @@ class JobStep(_Figures):
         """What rises."""
         return self.jobs
 
+    @property
+    def worst_ms(self) -> float:
+        """The largest of the lags."""
+        return max(self.emit_lag_ms or 0.0, self.read_lag_ms or 0.0, self.path_error_ms or 0.0)
+
 
 class NotMeasured(_Figures):
     """What this machine could not show, why, and what a person can do about it."""

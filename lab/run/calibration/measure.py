@@ -26,6 +26,16 @@ from lab.run.progress import Watcher
 
 # And about how many seconds each of them takes.
 _PARTS = {"timer": 3.0, "emulator": 8.0, "bottleneck": 2.0, "streams": 15.0, "cells side by side": 12.0}
+# A warm forge holds about 100 MB.
+_MOST_JOBS = 32
+
+
+def _counts_of_jobs() -> tuple[int, ...]:
+    """Around the number of processors: on larger machines not every number is worth its seconds."""
+    cpus = len(os.sched_getaffinity(0))
+    return tuple(
+        sorted({1, 2, *(min(max(1, count), _MOST_JOBS) for count in (cpus // 2, cpus, 3 * cpus // 2, 2 * cpus))})
+    )
 
 
 @dataclass(frozen=True)
@@ -34,10 +44,10 @@ class Extent:
 
     wakeups: int = 500
     packets_per_s: tuple[int, ...] = (1_000, 5_000, 10_000, 20_000, 40_000)
-    streams: tuple[int, ...] = (10, 100, 200, 400, 700, 1_000, 1_500, 2_000)
-    jobs: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+    streams: tuple[int, ...] = (10, 100, 200, 300, 400, 700, 1_000, 2_000)
+    jobs: tuple[int, ...] = field(default_factory=_counts_of_jobs)
     step_s: float = 1.0
-    part_s: float = 10.0
+    part_s: float = 14.0
 
 
 def calibrate(extent: Extent, watcher: Watcher) -> Calibration:

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
+from lab.analysis.bearing import MARGIN
+from lab.analysis.validity import LAG_SHARE
 from lab.analysis.words import ms
 from lab.run.calibration.figures import Calibration, JobStep, RelayStep, Step, StreamStep, objection
 
 
 def told(calibration: Calibration) -> Iterator[str]:
     """The table, and the sentences."""
-    for name, figure, meaning in _rows(calibration):
-        yield f"{name:<26}{figure:<34}{meaning}".rstrip()
+    rows = list(_rows(calibration))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for name, figure, meaning in rows:
+        yield f"{name:<{widths[0]}}  {figure:<{widths[1]}}  {meaning}"
     yield ""
     yield from _sentences(calibration)
 
@@ -59,15 +63,20 @@ def _sentences(found: Calibration) -> Iterator[str]:
     if upto.packets_per_s is not None:
         yield f"The emulator is exact enough up to {upto.packets_per_s} packets a second{_why(found.relay, 'packets/s')}."
     if upto.jobs is not None:
-        yield _jobs(upto.jobs, _why(found.jobs, "at a time"))
+        yield _jobs(found, upto.jobs)
     for missing in found.not_measured:
         yield f"Not measured: {missing.what}: {missing.reason}. {missing.remedy}"
 
 
-def _jobs(most: int, why: str) -> str:
+def _jobs(found: Calibration, most: int) -> str:
+    why = _why(found.jobs, "at a time")
     if most < 2:
         return f"Run cells one at a time{why}."
-    return f"lab run --jobs {most} is safe here, with half of what is allowed kept in reserve{why}."
+    (lag_ms,) = [step.worst_ms for step in found.jobs if step.jobs == most]
+    return (
+        f"lab run --jobs {most} is safe here: so many cells of ten streams at a time were {ms(lag_ms)} late at worst, and "
+        f"{ms(MARGIN * LAG_SHARE * found.interval_ms)} is half of what is allowed{why}."
+    )
 
 
 def _why(steps: Sequence[Step], unit: str) -> str:
