@@ -88,7 +88,11 @@ def test_the_console_script_is_the_same_program() -> None:
 
 WRONG: dict[str, tuple[list[str], list[str]]] = {
     **{f"no command {name}": ([name], [f"No such command '{name}'"]) for name in NOT_THERE},
-    "no option --jobs": (["run", "--jobs", "2"], ["No such option", "--jobs"]),
+    "no repetition at a time": (["run", "--jobs", "0"], ["--jobs", "0 is not in the range"]),
+    "several at a time, and nobody knows whether the machine bears it": (
+        ["run", "--jobs", "2"],
+        ["--jobs 2", "this machine has not been calibrated", "lab doctor --calibrate"],
+    ),
     "no such scenario": (["run", "typewritter"], ["'typewritter'", "No such file", "typewriter"]),
     "a scenario that is a directory": (["run", "."], ["'.'", "Is a directory"]),
     "a key that is none": (["run", "--set", "server.flsh=none"], ["unknown key 'server.flsh'", "flush, early_headers"]),
@@ -108,8 +112,24 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "no run to resume": (["run", "--resume", "nowhere"], ["nowhere", "run.json"]),
     "resume with a scenario": (["run", "nagle", "--resume", "x"], ["--resume", "leave scenario out"]),
     "resume with settings": (
-        ["run", "--resume", "x", "--set", "a.b=1", "--only", "a.b=1", "--repeat", "2", "--seed", "3", "--out", "y"],
-        ["--resume", "leave --set, --only, --repeat, --seed, --out out"],
+        [
+            "run",
+            "--resume",
+            "x",
+            "--set",
+            "a.b=1",
+            "--only",
+            "a.b=1",
+            "--repeat",
+            "2",
+            "--seed",
+            "3",
+            "--jobs",
+            "2",
+            "--out",
+            "y",
+        ],
+        ["--resume", "leave --set, --only, --repeat, --seed, --jobs, --out out"],
     ),
     "resume without running": (["run", "--resume", "x", "--dry-run"], ["--resume", "leave --dry-run out"]),
     "no run to report on": (["report", "nowhere"], ["nowhere", "run.json"]),
@@ -121,8 +141,13 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG)
 def test_wrong_usage(
-    arguments: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["lab", *arguments])
     assert _run() == 2
     out, err = capsys.readouterr()

@@ -1,0 +1,128 @@
+"""Repetitions side by side, as a person runs them: all of them are there, they really overlap, and Ctrl-C ends them all."""
+
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from lab.model.matrix import expand
+from lab.model.scenario import read_document
+from lab.run import runs
+from lab.run.calibration import memory
+from lab.run.forge import Forge
+from lab.run.matrix import execute, resolve_paths
+from lab.run.progress import PlainLines
+from lab.trace.run_info import RepetitionInfo
+from lab.trace.store import Run, open_run
+from tests.e2e.sse_app import CHUNKS
+from tests.processes import PATIENCE_S, descendants, ends
+from tests.run.calibration import found
+
+SCENARIO = """
+[scenario]
+repeat = 2
+[workload]
+profile = "ticker"
+chunks = 10
+interval = "40ms"
+[matrix]
+path = ["loopback", "lan"]
+"""
+# Its server is a program that binds a port of this machine by itself, twice at once.
+PROGRAM = """
+[[cell]]
+name = "program"
+"server.command" = "{python} -m uvicorn tests.e2e.sse_app:app --host {host} --port {port}"
+"""
+LAB_RUN = [sys.executable, "-m", "lab", "run"]
+
+
+@pytest.fixture(autouse=True)
+def a_machine_that_bears_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    memory.remember(found.calibration(jobs=found.jobs(None, None)))
+
+
+def _command(tmp_path: Path, scenario: str, *options: str) -> list[str]:
+    file = tmp_path / "two.toml"
+    file.write_text(scenario)
+    return [*LAB_RUN, str(file), "--out", str(tmp_path / "results"), *options]
+
+
+def _run(command: list[str]) -> Run:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode in (0, 3), done.stderr  # a machine that stumbles three times is no fault of the order
+    return open_run(Path(done.stdout.splitlines()[-1]))
+
+
+def _overlaps(entries: list[RepetitionInfo]) -> Iterator[tuple[RepetitionInfo, RepetitionInfo]]:
+    for one, other in combinations(entries, 2):
+        if one.started_ns < other.finished_ns and other.started_ns < one.finished_ns:
+            yield one, other
+
+
+@pytest.mark.needs("tun")
+def test_two_at_a_time_measure_what_one_at_a_time_measures(tmp_path: Path, forge: Forge) -> None:
+    alone = _one_at_a_time(tmp_path / "alone", forge)
+    both = _run(_command(tmp_path, SCENARIO + PROGRAM, "--jobs", "2"))
+    assert (alone.info.jobs, both.info.jobs) == (1, 2)
+    assert list(_overlaps(alone.info.repetitions)) == []
+    assert list(_overlaps(both.info.repetitions))
+    filled = _shapes(alone)
+    program = {("program", slot): (CHUNKS, False) for slot in (1, 2)}
+    assert _shapes(both) == {**filled, **program}
+    assert set(filled.values()) == {(10, False), (10, True)}
+    assert not list(both.path.rglob(".*"))
+
+
+def _one_at_a_time(out: Path, forge: Forge) -> Run:
+    plan = read_document(tomllib.loads(SCENARIO), "two", "two")
+    cells = expand(plan)
+    run = runs.create(plan, {}, cells, resolve_paths(forge, cells), out)
+    execute(run, [forge], PlainLines())
+    return run
+
+
+def _shapes(run: Run) -> dict[tuple[str, int], tuple[int, bool]]:
+    """By cell and slot: how many chunks its repetitions have, and whether packets were logged; nothing may have failed."""
+    found: dict[tuple[str, int], tuple[int, bool]] = {}
+    for entry in run.info.repetitions:
+        assert entry.error is None
+        tables = [run.repetition(entry.cell, entry.rep, name).num_rows for name in ("chunks", "path")]
+        shape = tables[0], tables[1] > 0
+        assert found.setdefault((entry.cell, entry.slot), shape) == shape
+    return found
+
+
+def test_ctrl_c_ends_all_of_them_and_resuming_keeps_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = _command(tmp_path, SCENARIO, "--only", "path=loopback", "--repeat", "5", "--jobs", "2")
+    runner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert runner.stderr is not None
+        assert runner.stderr.readline().startswith("[")
+        processes = descendants(runner.pid)
+        runner.send_signal(signal.SIGINT)
+        _, stderr = runner.communicate(timeout=PATIENCE_S)
+    finally:
+        runner.kill()
+        runner.communicate()
+    run = (tmp_path / "results" / "latest").resolve()
+    assert runner.returncode == 130
+    assert f"lab run --resume {run}" in stderr
+    assert len(processes) >= 2, "one forge for each"
+    assert all(ends(pid) for pid in processes)
+    kept = open_run(run).info
+    assert not kept.finished
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # what was allowed when the run began is not asked for again
+    resumed = _run([*LAB_RUN, "--resume", str(run)])
+    assert resumed.info.finished
+    assert resumed.info.jobs == 2
+    assert resumed.info.repetitions[: len(kept.repetitions)] == kept.repetitions
+    assert list(_overlaps(resumed.info.repetitions[len(kept.repetitions) :]))
