@@ -14,7 +14,7 @@ from lab.model.matrix import expand
 from lab.model.scenario import read_document
 from lab.run import runs
 from lab.run.calibration import memory
-from lab.run.forge import Forge
+from lab.run.forge import Forge, forges
 from lab.run.matrix import execute, resolve_paths
 from lab.run.progress import PlainLines
 from lab.trace.run_info import RepetitionInfo
@@ -48,18 +48,6 @@ def a_machine_that_bears_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     memory.remember(found.calibration(jobs=found.jobs(None, None)))
 
 
-def _command(tmp_path: Path, scenario: str, *options: str) -> list[str]:
-    file = tmp_path / "two.toml"
-    file.write_text(scenario)
-    return [*LAB_RUN, str(file), "--out", str(tmp_path / "results"), *options]
-
-
-def _run(command: list[str]) -> Run:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode in (0, 3), done.stderr  # a machine that stumbles three times is no fault of the order
-    return open_run(Path(done.stdout.splitlines()[-1]))
-
-
 def _overlaps(entries: list[RepetitionInfo]) -> Iterator[tuple[RepetitionInfo, RepetitionInfo]]:
     for one, other in combinations(entries, 2):
         if one.started_ns < other.finished_ns and other.started_ns < one.finished_ns:
@@ -68,9 +56,9 @@ def _overlaps(entries: list[RepetitionInfo]) -> Iterator[tuple[RepetitionInfo, R
 
 @pytest.mark.needs("tun")
 def test_two_at_a_time_measure_what_one_at_a_time_measures(tmp_path: Path, forge: Forge) -> None:
-    alone = _one_at_a_time(tmp_path / "alone", forge)
-    both = _run(_command(tmp_path, SCENARIO + PROGRAM, "--jobs", "2"))
-    assert (alone.info.jobs, both.info.jobs) == (1, 2)
+    alone = _run(tmp_path, [forge], SCENARIO)
+    with forges(1) as (other,):
+        both = _run(tmp_path, [forge, other], SCENARIO + PROGRAM)
     assert list(_overlaps(alone.info.repetitions)) == []
     assert list(_overlaps(both.info.repetitions))
     filled = _shapes(alone)
@@ -80,11 +68,11 @@ def test_two_at_a_time_measure_what_one_at_a_time_measures(tmp_path: Path, forge
     assert not list(both.path.rglob(".*"))
 
 
-def _one_at_a_time(out: Path, forge: Forge) -> Run:
-    plan = read_document(tomllib.loads(SCENARIO), "two", "two")
+def _run(out: Path, at_hand: list[Forge], scenario: str) -> Run:
+    plan = read_document(tomllib.loads(scenario), "two", "two")
     cells = expand(plan)
-    run = runs.create(plan, {}, cells, resolve_paths(forge, cells), out)
-    execute(run, [forge], PlainLines())
+    run = runs.create(plan, {}, cells, resolve_paths(at_hand[0], cells), out, len(at_hand))
+    execute(run, at_hand, PlainLines())
     return run
 
 
@@ -102,7 +90,9 @@ def _shapes(run: Run) -> dict[tuple[str, int], tuple[int, bool]]:
 def test_ctrl_c_ends_all_of_them_and_resuming_keeps_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = _command(tmp_path, SCENARIO, "--only", "path=loopback", "--repeat", "5", "--jobs", "2")
+    (tmp_path / "two.toml").write_text(SCENARIO)
+    only = ["--only", "path=loopback", "--repeat", "5"]
+    command = [*LAB_RUN, str(tmp_path / "two.toml"), *only, "--jobs", "2", "--out", str(tmp_path / "results")]
     runner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert runner.stderr is not None
@@ -121,8 +111,9 @@ def test_ctrl_c_ends_all_of_them_and_resuming_keeps_their_number(
     kept = open_run(run).info
     assert not kept.finished
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # what was allowed when the run began is not asked for again
-    resumed = _run([*LAB_RUN, "--resume", str(run)])
-    assert resumed.info.finished
-    assert resumed.info.jobs == 2
-    assert resumed.info.repetitions[: len(kept.repetitions)] == kept.repetitions
-    assert list(_overlaps(resumed.info.repetitions[len(kept.repetitions) :]))
+    done = subprocess.run([*LAB_RUN, "--resume", str(run)], capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 3), done.stderr  # a machine that stumbles three times is no fault of the order
+    resumed = open_run(run).info
+    assert (resumed.finished, resumed.jobs) == (True, 2)
+    assert resumed.repetitions[: len(kept.repetitions)] == kept.repetitions
+    assert list(_overlaps(resumed.repetitions[len(kept.repetitions) :]))
