@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import SocketOptionError
+from lab.errors import CapabilityError, SocketOptionError
 from lab.linux import sockets
 from lab.path.probe import Capability, names, probe
 
@@ -23,6 +23,8 @@ def examine() -> list[Capability]:
 
 def calibrated() -> "Calibration":
     """Measure the floor of this machine and remember it. Takes about 40 s. Raises LabError when that fails."""
+    if sys.platform != "linux":
+        raise CapabilityError("calibrate this machine", f"this is {sys.platform}, not Linux", "Run it on Linux")
     from lab.run.calibration import memory
     from lab.run.calibration.measure import Extent, calibrate
     from lab.run.progress import watcher
