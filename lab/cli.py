@@ -70,7 +70,9 @@ def run(
 ) -> int:
     """Run a matrix and report on it: a shipped SCENARIO by name, or a TOML file.
 
-    Every cell is run several times, interleaved in a seeded order. The last line printed is the run's directory, with
+    Every cell is run several times, interleaved in a seeded order, one after the other or --jobs at a time. With somebody
+    else's program in it (server, proxy, any client but raw) it runs alone all the same: nothing would tell a neighbour's
+    share in its lateness. The last line printed is the run's directory, with
     report.html, charts/, summary.csv and the Parquet tables in it. What this machine cannot apply is skipped by name.
     """
     from lab import session

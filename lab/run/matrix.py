@@ -4,7 +4,7 @@ The rule: after every repetition the run on disk is complete as far as it goes. 
 finished; a process that died costs its own repetition and nothing else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lab.analysis.metrics import Records
@@ -67,7 +67,7 @@ def execute(run: Run, forges: Sequence[Forge], watcher: Watcher) -> None:
 
     done = 0
     while True:
-        while pool.has_room and (slot := next(iter(schedule), None)):
+        for slot in _startable(schedule, pool):
             pool.start(slot, _planned(run, pool, slot))
         if not pool.running():
             break
@@ -81,6 +81,12 @@ def execute(run: Run, forges: Sequence[Forge], watcher: Watcher) -> None:
         watcher.ended(entry.cell, entry.rep, *stand(), _verdict(entry, again))
     run.info.finished = True
     runs.save(run)
+
+
+def _startable(schedule: Schedule, pool: Pool) -> Iterator[Slot]:
+    """What can be started now. The order is that of the schedule: nothing overtakes what must wait until it is alone."""
+    while (first := next(iter(schedule.waiting()), None)) and pool.admits(first.cell):
+        yield next(iter(schedule))
 
 
 def _planned(run: Run, pool: Pool, slot: Slot) -> Repetition:

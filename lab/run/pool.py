@@ -1,15 +1,16 @@
 """Repetitions side by side: a forge for each, started in the order in which they come, taken as they end.
 
 The rule: one process and one thread hold all forges and take all results, so a run has one writer, and whatever ends the
-runner ends every repetition. Knows neither cells nor validity.
+runner ends every repetition. What cannot judge its neighbours' share has none. Does not judge itself.
 """
 
 import select
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lab.model.matrix import Cell
 from lab.run.forge import Forge
-from lab.run.repetition import Repetition
+from lab.run.repetition import Repetition, runs_alone
 from lab.run.schedule import Slot
 
 
@@ -33,10 +34,10 @@ class Pool:
         """How many can run at a time."""
         return len(self._idle) + len(self._tasks)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more can be started now."""
-        return bool(self._idle)
+    def admits(self, cell: Cell) -> bool:
+        """Whether a repetition of `cell` can be started now: on an idle forge, and beside what runs."""
+        alone = any(runs_alone(each.spec) for each in (cell, *(task.slot.cell for task in self._tasks)))
+        return bool(self._idle) and not (alone and self._tasks)
 
     def running(self) -> list[Repetition]:
         """In the order in which they were started."""

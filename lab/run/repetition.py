@@ -60,6 +60,17 @@ def streaming_s(spec: CellSpec, seed: str) -> float:
     return max(rounds * visit_s, spread_s + visit_s)
 
 
+def runs_alone(spec: CellSpec) -> bool:
+    """Whether a neighbour could delay the cell unseen.
+
+    A repetition judges the lab's own server, raw client and emulator. How late somebody else's program is, or a reader that
+    pauses, is what is measured there, so nothing would tell the neighbour's share from it (seen with three at a time on two
+    cores: Chromium read at p99 60 ms late instead of 25, valid all the same).
+    """
+    foreign = spec.server.command or spec.proxy.command
+    return bool(foreign or spec.client.kind != "raw" or spec.client.read_delay)
+
+
 def deadline_s(spec: CellSpec, seed: str) -> float:
     """How long the client may take in all: generous, because a slow cell is a result and only a stuck one is not."""
     plan_s = streaming_s(spec, seed)

@@ -210,6 +210,17 @@ def test_the_order_is_the_order_of_starting_and_each_is_stored_when_it_ends(tmp_
     assert watcher.left_s[-1] == 0
 
 
+def test_what_must_run_alone_waits_and_nothing_overtakes_it(tmp_path: Path) -> None:
+    document = {"matrix": {"client.read_delay": ["0ms", "5ms"]}}
+    run = _run(tmp_path, document, repeat=4)
+    watcher = _side_by_side(run, _waiting(good), _waiting(good))
+    alone = FakeForge(good)
+    _execute(_run(tmp_path, document, repeat=4), alone)
+    assert [each.cell.name for each in watcher.started] == [each.cell.name for each in alone.asked]
+    assert {cells for cells in watcher.ran if "5ms" in cells} == {("5ms",)}
+    assert ("0ms", "0ms") in watcher.ran
+
+
 def test_a_cell_runs_beside_itself_under_numbers_of_its_own(tmp_path: Path) -> None:
     run = _run(tmp_path, repeat=4)
     watcher = _side_by_side(run, *[_waiting(good) for _ in range(3)])

@@ -11,6 +11,8 @@ from lab.run.schedule import Slot
 from tests.run import tiny
 from tests.run.fakes import FakeForge
 
+(CELL,) = tiny.cells()
+
 
 def _answer(repetition: Repetition) -> Evidence:
     raise AssertionError(repetition)
@@ -21,8 +23,7 @@ def _pool(*forges: FakeForge) -> Pool:
 
 
 def _start(pool: Pool, number: int) -> None:
-    cell = tiny.cells()[0]
-    pool.start(Slot(cell, number), Repetition(cell, number, number, f"1/{number}"))
+    pool.start(Slot(CELL, number), Repetition(CELL, number, number, f"1/{number}"))
 
 
 def _names(pool: Pool) -> list[int]:
@@ -31,13 +32,37 @@ def _names(pool: Pool) -> list[int]:
 
 def test_as_many_at_a_time_as_there_are_forges_and_no_more() -> None:
     pool = _pool(FakeForge(_answer), FakeForge(_answer))
-    assert (pool.size, pool.has_room, _names(pool)) == (2, True, [])
-    _start(pool, 1)
-    assert (pool.size, pool.has_room, _names(pool)) == (2, True, [1])
-    _start(pool, 2)
-    assert (pool.size, pool.has_room, _names(pool)) == (2, False, [1, 2])
-    with pytest.raises(IndexError):
-        _start(pool, 3)
+    for number in (1, 2):
+        assert pool.admits(CELL)
+        _start(pool, number)
+        assert _names(pool) == list(range(1, number + 1))
+    assert not pool.admits(CELL)
+    assert pool.size == 2
+
+
+# What is late in these is what is measured, or nobody's business: a neighbour's share would not be seen.
+ALONE: dict[str, tuple[dict[str, Any], bool]] = {
+    "the lab's own ends": ({}, False),
+    "an emulated path": ({"path": "lan"}, False),
+    "many streams": ({"client": {"streams": 50}}, False),
+    "a browser": ({"client": {"kind": "browser"}}, True),
+    "another client": ({"client": {"kind": "httpx"}}, True),
+    "a reader that pauses": ({"client": {"read_delay": "5ms"}}, True),
+    "somebody else's server": ({"server": {"command": "server {port}"}}, True),
+    "a hop between": ({"proxy": {"command": "proxy {port} {upstream}"}}, True),
+}
+
+
+@pytest.mark.parametrize(("document", "alone"), ALONE.values(), ids=ALONE)
+def test_what_nobody_judges_runs_alone(document: dict[str, Any], alone: bool) -> None:
+    (cell,) = tiny.cells(document)
+    pool = _pool(FakeForge(_answer), FakeForge(_answer), FakeForge(_answer))
+    assert pool.admits(cell), "where nothing runs"
+    pool.start(Slot(cell, 1), Repetition(cell, 1, 1, "1/1"))
+    assert pool.admits(CELL) != alone, "beside it"
+    other = _pool(FakeForge(_answer), FakeForge(_answer))
+    _start(other, 1)
+    assert other.admits(cell) != alone, "beside others"
 
 
 ORDERS: dict[str, tuple[list[int], list[int]]] = {

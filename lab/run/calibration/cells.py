@@ -74,7 +74,7 @@ def _conducted(pool: Pool, cell: Cell, count: int) -> Iterator[Task]:
     """Each repetition when it is over; what still runs when nobody asks for more ends with its forge."""
     numbers = iter(range(1, count + 1))
     while True:
-        while pool.has_room and (number := next(numbers, None)):
+        while pool.admits(cell) and (number := next(numbers, None)):
             pool.start(Slot(cell, number), Repetition(cell, number, number, f"1/{number}"))
         if not pool.running():
             return
