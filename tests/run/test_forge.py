@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.errors import ChildFailed, ForgeEnded, LabError
+from lab.errors import CapabilityError, ChildFailed, ForgeEnded, LabError
 from lab.model.path import PathSpec
-from lab.run.forge import Forge, Resolution
+from lab.run.forge import Forge, Resolution, forges
 from lab.run.repetition import Repetition
 from tests.processes import PATIENCE_S, children, descendants, ends, until
 from tests.run import tiny
@@ -192,3 +192,22 @@ def test_close_leaves_nothing_and_may_be_called_twice() -> None:
     forge.close()
     forge.close()
     assert all(ends(pid) for pid in everyone)
+
+
+def _refuse() -> None:
+    raise CapabilityError("wake", "no timer", "buy one")
+
+
+def test_work_is_done_where_forking_is_safe(shared: Forge) -> None:
+    assert shared.call(os.getpid) == _pid(shared)
+    with pytest.raises(CapabilityError, match="no timer"):
+        shared.call(_refuse)
+
+
+def test_several_are_warm_and_end_together() -> None:
+    with forges(2) as warm:
+        pids = [_pid(forge) for forge in warm]
+        for forge in warm:
+            forge.begin(tiny.repetition())
+        assert all(forge.evidence().said for forge in reversed(warm))
+    assert all(ends(pid) for pid in pids)
