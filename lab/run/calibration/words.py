@@ -7,6 +7,9 @@ from lab.analysis.validity import LAG_SHARE
 from lab.analysis.words import ms
 from lab.run.calibration.figures import Calibration, JobStep, RelayStep, Step, StreamStep, objection
 
+# Of the processors: from here on somebody else's work meets the lab's.
+_BUSY = 0.5
+
 
 def told(calibration: Calibration) -> Iterator[str]:
     """The table, and the sentences."""
@@ -64,6 +67,12 @@ def _sentences(found: Calibration) -> Iterator[str]:
         yield f"The emulator is exact enough up to {upto.packets_per_s} packets a second{_why(found.relay, 'packets/s')}."
     if upto.jobs is not None:
         yield _jobs(found, upto.jobs)
+    cpus = found.machine.get("cpus")
+    if isinstance(cpus, int) and found.load_average > _BUSY * cpus:
+        yield (
+            f"The machine was busy meanwhile (load average {found.load_average:g} on {cpus} processors): on a quiet one it "
+            "may bear more, and whatever disturbs it will disturb a run too."
+        )
     for missing in found.not_measured:
         yield f"Not measured: {missing.what}: {missing.reason}. {missing.remedy}"
 

@@ -4,6 +4,7 @@ import pytest
 
 from lab.run.calibration.figures import Calibration
 from lab.run.calibration.words import told
+from lab.run.environment import fingerprint
 from tests.run.calibration import found
 from tests.run.calibration.found import LATE
 
@@ -24,6 +25,10 @@ SAID: dict[str, tuple[Calibration, list[str]]] = {
         found.calibration(jobs=found.jobs(None, LATE)),
         [f"Run cells one at a time (2 at a time: {LATE})"],
     ),
+    "a busy machine": (
+        found.calibration(load_average=600.0),
+        [f"busy meanwhile (load average 600 on {fingerprint()['cpus']} processors)"],
+    ),
     "without TUN": (found.without_tun(), ["Not measured: how many cells may run side by side: no TUN. modprobe tun"]),
 }
 
@@ -33,3 +38,4 @@ def test_words(calibration: Calibration, said: list[str]) -> None:
     text = "\n".join(told(calibration))
     assert [part for part in said if part not in text] == [], text
     assert "None" not in text
+    assert ("busy" in text) == (calibration.load_average > 1)
