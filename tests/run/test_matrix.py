@@ -293,5 +293,5 @@ def test_the_machine_is_asked_once_for_each_kind_of_path() -> None:
 
 def test_a_server_that_runs_already_has_no_path_of_the_lab() -> None:
     document = {"matrix": {"server.url": ["", "http://127.0.0.1:1"]}}
-    resolutions = resolve_paths(_Forge(good), tiny.cells(document))  # type: ignore[arg-type]
+    resolutions = resolve_paths(FakeForge(good), tiny.cells(document))  # type: ignore[arg-type]
     assert [resolution.backend for resolution in resolutions.values()] == ["loopback", "none"]
