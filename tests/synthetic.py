@@ -108,7 +108,17 @@ def repetition(
         rows["reads"] += _syscalls(events, key, "read_index", ("read_ns",))
         rows["streams"].append(_stream(events, key, begun_ms, delay_ms))
     if not plan_known:
-        hidden = ("due_ns", "emit_ns", "write_ns", "accepted_ns", "sched_ns", "sent_ns", "recv_ns", "write_index")
+        hidden = (
+            "place",
+            "due_ns",
+            "emit_ns",
+            "write_ns",
+            "accepted_ns",
+            "sched_ns",
+            "sent_ns",
+            "recv_ns",
+            "write_index",
+        )
         rows["chunks"] = [row | dict.fromkeys(hidden) for row in rows["chunks"]]
     return {name: table(name, found) for name, found in rows.items()}
 
@@ -133,6 +143,8 @@ def _events(
             key
             | {
                 "seq": index + 1,
+                "response": 1,
+                "place": index + 1,
                 "offset": HEAD_BYTES + CHUNK_BYTES * index,
                 "bytes": CHUNK_BYTES,
                 "text": f" word{index}",
@@ -179,6 +191,7 @@ def _stream(events: Sequence[dict[str, Any]], key: dict[str, Any], begun_ms: flo
         "end_ns": events[-1]["arrival_ns"],
         "status": 200,
         "completion": "done",
+        "reconnects": 0,
         "chunks_expected": len(events),
         "chunks_received": len(events),
     }

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lab.analysis.arrays import NS_PER_MS, Floats, integers, quantile, spans_ms, stream_keys
+from lab.analysis.completeness import completeness
 from lab.analysis.distortion import gap_jitter_ms, ttfc_bias_ms
 from lab.analysis.lags import emit_lag_ms, path_error_ms, read_lag_ms
 from lab.analysis.received import Received, planned_interval_ms, received
@@ -46,8 +47,8 @@ def _figure(doc: str) -> Any:
 class Metrics:
     """One value per metric column; milliseconds and ratios, None where it could not be measured."""
 
-    streams: int | None = _figure("HTTP responses asked for")
-    chunks: int | None = _figure("chunks received")
+    streams: int | None = _figure("streams that readers asked for")
+    chunks: int | None = _figure("chunks received, each time that one was")
     ttfb_ms_p50: float | None = _figure("median time from the request's first byte to the response's first byte")
     ttfc_ms_p50: float | None = _figure("median time to the first chunk")
     ttfc_ms_p95: float | None = _figure("95th percentile of the time to the first chunk")
@@ -69,6 +70,9 @@ class Metrics:
     path_error_ms_p99: float | None = _figure("99th percentile of |left − should have left| over the path's packets")
     ttfc_bias_ms_p50: float | None = _figure("median of what the client added to a TTFC: first arrival − readable")
     gap_jitter_ms_p99: float | None = _figure("99th percentile of |gap − gap at the client's kernel|: the client's own")
+    reconnects: int | None = _figure("times that readers came back with another request")
+    chunks_lost: int | None = _figure("planned chunks that never reached their reader")
+    chunks_doubled: int | None = _figure("chunks that reached their reader again")
 
 
 METRIC_DOCS: dict[str, str] = {column.name: column.metadata["doc"] for column in fields(Metrics)}
@@ -81,6 +85,7 @@ def measure(records: Records, measuring: Measuring = CLOSED) -> Metrics:
     lateness_ms = spans_ms(chunks.table, "due_ns", "arrival_ns")
     ttfc_ms = time_to_first_chunk_ms(chunks, records.streams, measuring.open_arrivals)
     deadlines = measuring.deadlines.at_least(planned_interval_ms(records.chunks))
+    whole = completeness(records.chunks, records.streams)
     return Metrics(
         streams=records.streams.num_rows,
         chunks=chunks.table.num_rows,
@@ -105,6 +110,9 @@ def measure(records: Records, measuring: Measuring = CLOSED) -> Metrics:
         path_error_ms_p99=quantile(path_error_ms(records.path), 0.99),
         ttfc_bias_ms_p50=quantile(ttfc_bias_ms(chunks), 0.5),
         gap_jitter_ms_p99=quantile(gap_jitter_ms(chunks), 0.99),
+        reconnects=pc.sum(records.streams.column("reconnects")).as_py(),
+        chunks_lost=None if whole is None else whole.lost,
+        chunks_doubled=None if whole is None else whole.doubled,
     )
 
 

@@ -18,7 +18,8 @@ class Received:
     """Arrivals of one cell, sorted by (rep, stream, seq). All arrays but `starts` and `keys` have one entry per chunk.
 
     `starts`: index of each stream's first chunk; `keys`: that stream's `stream_keys`. `is_first` marks these chunks; for
-    them `gap_ns` is 0 and `planned_ns` NaN. `planned_ns`: due − previous due, NaN where either is unknown.
+    them `gap_ns` is 0 and `planned_ns` NaN. `planned_ns`: due − previous due, NaN where either is unknown, and at the first
+    chunk of a further response: its dues count from a request that nobody had planned.
     """
 
     table: pa.Table
@@ -66,7 +67,9 @@ def received(chunks: pa.Table) -> Received:
     is_first = np.diff(keys, prepend=-1) != 0
     arrival_ns = integers(table, "arrival_ns")
     due_ns, due_known = known_integers(table, "due_ns")
-    both_known = due_known & np.roll(due_known, 1) & ~is_first
+    response, _ = known_integers(table, "response")
+    goes_on = ~is_first & (np.diff(response, prepend=response[:1]) == 0)
+    both_known = due_known & np.roll(due_known, 1) & goes_on
     starts = np.flatnonzero(is_first)
     return Received(
         table=table,

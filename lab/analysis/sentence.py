@@ -48,9 +48,13 @@ def rhythm(chunks: Received, interval_ms: float | None) -> Rhythm | None:
 
 
 def tell(chunks: Received, metrics: Metrics) -> str:
-    """Return the sentence for a cell with these `chunks` and these figures of them."""
+    """Return the sentence for a cell with these `chunks` and these figures of them, and another if letters went astray."""
     if not metrics.chunks:
         return f"No letter arrived in {words.count(metrics.streams or 0, 'stream')}."
+    return f"{_told(chunks, metrics)}{_astray(metrics)}"
+
+
+def _told(chunks: Received, metrics: Metrics) -> str:
     first = f"The first letter came after {words.ms(metrics.ttfc_ms_p50)}"
     if metrics.chunks == chunks.starts.size:
         return f"{first}; it was the only one."
@@ -67,3 +71,18 @@ def _cadence(found: Rhythm, interval_ms: float | None, longest_ms: float) -> str
     if interval_ms is not None and abs(found.pause_ms - interval_ms) > OFF_PLAN * interval_ms:
         text += f" (planned: every {words.ms(interval_ms)})"
     return text + (f", the longest pause {words.ms(longest_ms)}" if longest_ms > LONG_PAUSE * found.pause_ms else "")
+
+
+def _astray(metrics: Metrics) -> str:
+    """What was lost or came twice, and what coming back did; empty where a stream simply came."""
+    lost, doubled = metrics.chunks_lost, metrics.chunks_doubled
+    planned = (metrics.chunks or 0) + (lost or 0) - (doubled or 0)
+    facts = [f"{lost} of {words.count(planned, 'letter')} never came"] if lost else []
+    facts += [f"{words.count(doubled, 'letter')} came twice"] if doubled else []
+    if not metrics.reconnects:
+        return f" {' and '.join(facts)}." if facts else ""
+    streams, times = words.count(metrics.streams or 0, "stream"), words.count(metrics.reconnects, "time")
+    back = f" In {streams} the reader came back {times}"
+    if lost is None or doubled is None:
+        return f"{back}; what that lost or doubled is not known."
+    return f"{back}: {' and '.join(facts) or 'no letter was lost, and none came twice'}."

@@ -30,13 +30,15 @@ def stall_ratio(chunks: Received, threshold_ms: float) -> float | None:
 def startup_buffer_ms(chunks: Received) -> float | None:
     """Return the render delay that would have hidden every stall of every stream, in ms.
 
-    The largest aᵢ − a₁ − (dueᵢ − due₁), at least 0. None where due times are unknown: without a plan there is no telling
-    a stall from a pause that was meant.
+    The largest aᵢ − a₁ − (dueᵢ − due₁), at least 0; a further response goes on with the plan where the one before ended.
+    None where due times are unknown: without a plan there is no telling a stall from a pause that was meant.
     """
-    due_ns, known = known_integers(chunks.table, "due_ns")
+    _, known = known_integers(chunks.table, "due_ns")
     if not known.size or not known.all():
         return None
-    behind_ns = chunks.since_first(chunks.arrival_ns) - chunks.since_first(due_ns)
+    steps_ns = np.zeros(known.size, dtype=np.int64)
+    steps_ns[~chunks.is_first] = np.rint(chunks.intervals_ms * NS_PER_MS)
+    behind_ns = chunks.since_first(chunks.arrival_ns) - chunks.since_first(np.cumsum(steps_ns))
     return max(0.0, float(behind_ns.max()) / NS_PER_MS)
 
 

@@ -19,13 +19,14 @@ KEPT_BYTES = 8 * 1024
 class Ended:
     """A response as its end found it. `clean`: as HTTP announced it; `pending`: inside an event.
 
-    `headers` with lower-case names; `body`: as far as it was kept.
+    `headers` with lower-case names; `body`: as far as it was kept. `told_to_stop`: 204, to a reader that comes back.
     """
 
     clean: bool
     pending: bool
     headers: Sequence[tuple[str, str]]
     body: bytes
+    told_to_stop: bool = False
 
 
 def conclude(seen: StreamSeen, content: Content, ended: Ended) -> Completion:
@@ -38,6 +39,8 @@ def conclude(seen: StreamSeen, content: Content, ended: Ended) -> Completion:
         return "stopped"
     if content.done:
         return "done"
+    if ended.told_to_stop:
+        return "closed"
     if not ended.clean:
         return "truncated"
     seen.error = _refusal(seen, ended)

@@ -1,7 +1,8 @@
 """Which events of a stream are its chunks, and whether its end was announced: the same for every kind of client. Sans-IO.
 
 The rule: only what carries content counts. Role-only, usage and finish frames, error objects and `[DONE]` are no chunks.
-Bounded where nobody planned the stream, for a stranger's may have no end.
+Bounded where nobody planned the stream, for a stranger's may have no end. Of a response that is the rest of an answer, the
+ids say how far it has come, for the lab's own server numbers its chunks.
 """
 
 from lab.analysis.harmless import one_line
@@ -10,6 +11,8 @@ from lab.model.workload import WorkloadSpec
 from lab.wire.openai import FrameKind, read_frame
 
 _DONE = "[DONE]"
+# More is no number of a chunk, and the conversion of thousands takes long.
+_MAX_DIGITS = 18
 _OPENAI_OBJECT = '"chat.completion.chunk"'
 # Looking for it costs next to nothing; only an event that has it is worth parsing to see whether it is an error.
 _ERROR_KEY = '"error"'
@@ -25,7 +28,7 @@ class Content:
         """`openai`: whether events are OpenAI's frames; None lets the first event tell. `chunks_expected`: where planned."""
         self._openai = openai
         self._chunks_expected = chunks_expected
-        self._chunks = self._events = self._characters = 0
+        self._place = self._events = self._characters = 0
         self._end_announced = False
         self.error: str | None = None
 
@@ -37,7 +40,7 @@ class Content:
     @property
     def done(self) -> bool:
         """The stream's end was seen: announced, or the last planned chunk came."""
-        return self._end_announced or (self._chunks_expected is not None and self._chunks >= self._chunks_expected)
+        return self._end_announced or (self._chunks_expected is not None and self._place >= self._chunks_expected)
 
     @property
     def stopped(self) -> str | None:
@@ -50,12 +53,17 @@ class Content:
             return f"stopped reading: {self._characters >> 20} Mi characters came and no end"
         return None
 
-    def chunk_text(self, data: str) -> str | None:
-        """The text of a chunk; None for an event that is none. The first error object becomes `error`, in words."""
+    def chunk_text(self, data: str, event_id: str = "") -> str | None:
+        """The text of a chunk; None for an event that is none. The first error object becomes `error`, in words.
+
+        `event_id`: the last event ID string, "" where unknown.
+        """
         self._events += 1
         self._characters += len(data)
         text = self._text(data)
-        self._chunks += text is not None
+        if text is not None:
+            number = event_id.partition("-")[0]
+            self._place = int(number) if number.isdecimal() and len(number) <= _MAX_DIGITS else self._place + 1
         return text
 
     def _text(self, data: str) -> str | None:

@@ -28,6 +28,7 @@ from lab.model.client import ClientSpec
 from lab.model.request import STREAM_LABEL
 from lab.trace.records import ChunkRow, ClientRecord, Completion, ReadRow, StreamSeen
 from lab.wire.emitted import EmitComments
+from lab.wire.event_source import EventSource
 from lab.wire.sse import Decoder
 
 # Raw sends none either; a proxy that compresses would otherwise be measured with one client and not with the other.
@@ -90,7 +91,7 @@ def _raw(value: sockets.Value) -> int | bytes:
     return value.encode() if isinstance(value, str) else value
 
 
-async def _visit(state: _Run, seen: StreamSeen) -> Completion:
+async def _visit(state: _Run, seen: StreamSeen, source: EventSource | None) -> Completion:
     """One connection, `reuse` requests on it, of which the last is the measured one."""
     spec = state.visit.spec
     seen.connection = state.connections = state.connections + 1
@@ -98,10 +99,11 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
     try:
         for seen.request in range(1, spec.reuse):
             unmeasured = StreamSeen(seen.stream, seen.due_ns)
-            await _exchange(state, reader.client, _Trace(seen, unmeasured, spec.reuse), {})
+            await _exchange(state, reader.client, _Trace(seen, unmeasured, spec.reuse), {}, None)
             await trio.sleep(spec.think / 1e9)
         seen.request = spec.reuse
-        return await _exchange(state, reader.client, _Trace(seen, seen, spec.reuse), {STREAM_LABEL: str(seen.stream)})
+        fields = {STREAM_LABEL: str(seen.stream), **(source.request_fields() if source else {})}
+        return await _exchange(state, reader.client, _Trace(seen, seen, spec.reuse), fields, source)
     finally:
         await reader.transport.aclose()  # the connection; the transport opens another
         state.idle.append(reader)
@@ -136,9 +138,10 @@ class _Trace:
 class _Exchange:
     """One response on its way into one record."""
 
-    def __init__(self, state: _Run, seen: StreamSeen) -> None:
+    def __init__(self, state: _Run, seen: StreamSeen, source: EventSource | None) -> None:
         self._state = state
         self._seen = seen
+        self._source = source
         self._content = Content.planned(state.visit.workload, chunks_known=state.visit.own_server)
         self._socket: Any = None
         # The only way out of httpx's generators in mid-stream that leaves none of them unfinished.
@@ -146,8 +149,11 @@ class _Exchange:
         self._headers: list[tuple[str, str]] = []
         self._beginning = b""
 
-    def opened(self, response: httpx.Response) -> None:
-        """The head is in. From here on each piece of the body passes `_pieces` first."""
+    def opened(self, response: httpx.Response) -> bool:
+        """The head is in; returns whether the body is to be read, of which each piece passes `_pieces` first.
+
+        Raises ProtocolError for a response that a reader which comes back does not take.
+        """
         stream = response.extensions["network_stream"]
         self._seen.status = response.status_code
         self._headers = response.headers.multi_items()
@@ -157,12 +163,21 @@ class _Exchange:
         self._state.sockets = _read_back(self._socket, _options(self._state.visit.spec))
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Stamped(response.stream, self._pieces)
+        if self._source is None or self._source.answered(response.status_code, response.headers.get("content-type")):
+            return True
+        if self._source.failure is not None:
+            raise ProtocolError(self._source.failure)
+        return False
 
-    def arrived(self, events: Iterable[tuple[str, int | None]]) -> None:
-        """Events that are complete now: their data, and when the server says that it produced them."""
+    def decoder(self) -> Decoder:
+        """For the response's body."""
+        return Decoder() if self._source is None else self._source.decoder()
+
+    def arrived(self, events: Iterable[tuple[str, str, int | None]]) -> None:
+        """Events that are complete now: their data, their id, and when the server says that it produced them."""
         arrival_ns = time.monotonic_ns()
-        for data, emit_ns in events:
-            text = self._content.chunk_text(data)
+        for data, event_id, emit_ns in events:
+            text = self._content.chunk_text(data, event_id)
             if text is not None:
                 self._seen.chunks.append(ChunkRow(None, text, arrival_ns, len(self._seen.reads), emit_ns))
 
@@ -170,9 +185,22 @@ class _Exchange:
         if self._content.stopped is not None:
             self.enough.cancel()
 
+    def heard(self, last_event_id: str, retry_ms: int | None) -> None:
+        """What a reader that comes back must know, by now."""
+        if self._source is not None:
+            self._source.heard(last_event_id, retry_ms)
+            if self._content.done:  # what an application does: else it would be back for the end of a connection
+                self._source.close()
+
+    @property
+    def satisfied(self) -> bool:
+        """The reader has what it wanted, whatever becomes of the connection."""
+        return self._source is not None and self._content.done
+
     def completion(self, *, clean: bool, pending: bool) -> Completion:
         """How it ended. `clean`: as HTTP announced it; `pending`: inside an event."""
-        return conclude(self._seen, self._content, Ended(clean, pending, self._headers, self._beginning))
+        told_to_stop = self._source is not None and self._source.told_to_stop
+        return conclude(self._seen, self._content, Ended(clean, pending, self._headers, self._beginning, told_to_stop))
 
     async def _pieces(self, stream: httpx.AsyncByteStream) -> AsyncIterator[bytes]:
         pieces = aiter(stream)
@@ -220,36 +248,42 @@ _Receive = Callable[[_Exchange, httpx.AsyncClient, dict[str, Any]], Awaitable[bo
 
 
 async def _receive_raw(exchange: _Exchange, client: httpx.AsyncClient, request: dict[str, Any]) -> bool:
-    decoder, emitted = Decoder(), EmitComments()
+    decoder, emitted = exchange.decoder(), EmitComments()
     async with client.stream(**request) as response:
         exchange.opened(response)
         async for data in response.aiter_bytes():
             events = decoder.feed(data)
             emitted.feed(data)
-            exchange.arrived([(event.data, emitted.before(event.end)) for event in events])
+            exchange.arrived([(event.data, event.id, emitted.before(event.end)) for event in events])
+            exchange.heard(decoder.last_event_id, decoder.retry_ms)
     return decoder.pending
 
 
 async def _receive_sse(exchange: _Exchange, client: httpx.AsyncClient, request: dict[str, Any]) -> bool:
     async with httpx_sse.aconnect_sse(client, **request) as source:
-        exchange.opened(source.response)
-        if not source.response.is_success:  # that package would complain of the content type, and not of the status
+        if not exchange.opened(source.response):  # else the package would complain that nothing has no type
+            return False
+        if not source.response.is_success:  # and here of the content type, not of the status
             async for _ in source.response.aiter_raw():
                 pass
             return False
         async for event in source.aiter_sse():
-            exchange.arrived([(event.data, None)])
+            if event.data:  # the package also hands out blocks that have an id or a retry time alone
+                exchange.arrived([(event.data, event.id, None)])
+            exchange.heard(event.id, event.retry)
     return False
 
 
-async def _exchange(state: _Run, client: httpx.AsyncClient, trace: _Trace, label: dict[str, str]) -> Completion:
-    """One request and its whole response."""
-    exchange = _Exchange(state, trace.seen)
+async def _exchange(
+    state: _Run, client: httpx.AsyncClient, trace: _Trace, further: dict[str, str], source: EventSource | None
+) -> Completion:
+    """One request, with `further` header fields, and its whole response."""
+    exchange = _Exchange(state, trace.seen, source)
     spec = state.visit.request
     request = {
         "method": spec.method,
         "url": state.visit.url,
-        "headers": {**_HEADERS, **{name.lower(): value for name, value in spec.headers.items()}, **label},
+        "headers": {**_HEADERS, **{name.lower(): value for name, value in spec.headers.items()}, **further},
         "content": spec.body.encode() or None,
         "extensions": {"trace": trace},
     }
@@ -258,7 +292,7 @@ async def _exchange(state: _Run, client: httpx.AsyncClient, trace: _Trace, label
         try:
             pending = await state.receive(exchange, client, request)
             clean = True
-        except httpx.RemoteProtocolError as error:
-            if not cut_short(error):
+        except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+            if not exchange.satisfied and not cut_short(error):
                 raise
     return exchange.completion(clean=clean, pending=pending)

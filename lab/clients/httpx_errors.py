@@ -13,7 +13,7 @@ from lab.errors import ProtocolError
 _CUT_SHORT = ("Server disconnected", "peer closed connection", "peer unexpectedly closed connection")
 
 
-def cut_short(error: httpx.RemoteProtocolError) -> bool:
+def cut_short(error: httpx.TransportError) -> bool:
     """Whether the connection ended before the response did, which is a completion and no error."""
     return str(error).startswith(_CUT_SHORT)
 

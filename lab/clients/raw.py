@@ -26,6 +26,7 @@ from lab.linux import sockets
 from lab.model.client import ClientSpec
 from lab.model.request import STREAM_LABEL
 from lab.trace.records import ClientRecord, Completion, StreamSeen
+from lab.wire.event_source import EventSource
 
 
 @dataclass
@@ -44,7 +45,7 @@ async def run(visit: Visit) -> ClientRecord:
     return ClientRecord(seen, state.sockets)
 
 
-async def _visit(state: _Run, seen: StreamSeen) -> Completion:
+async def _visit(state: _Run, seen: StreamSeen, source: EventSource | None) -> Completion:
     """One connection, `reuse` requests on it, of which the last is the measured one."""
     spec = state.visit.spec
     seen.connection = state.connections = state.connections + 1
@@ -56,7 +57,8 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
                 await _prepare(state, sock, earlier)
                 seen.connection_offset += sum(read.size_bytes for read in earlier.reads)
             seen.request = spec.reuse
-            return (await _exchange(state, sock, seen, label=True)).completion()
+            fields = {STREAM_LABEL: str(seen.stream), **(source.request_fields() if source else {})}
+            return (await _exchange(state, sock, seen, fields, source)).completion()
         finally:
             trio.lowlevel.notify_closing(sock)
 
@@ -64,7 +66,7 @@ async def _visit(state: _Run, seen: StreamSeen) -> Completion:
 async def _prepare(state: _Run, sock: socket.socket, unmeasured: StreamSeen) -> None:
     """An earlier request of the connection, and the pause after it."""
     spec = state.visit.spec
-    if not (await _exchange(state, sock, unmeasured, label=False)).complete:
+    if not (await _exchange(state, sock, unmeasured, {}, None)).complete:
         raise ProtocolError(
             f"request {unmeasured.request} of {spec.reuse} on a connection: the server closed it: "
             "use client.reuse = 1, or a server that keeps connections alive"
@@ -90,11 +92,14 @@ async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     state.sockets = {name: (setting.asked, setting.got) for name, setting in settings.items()}
 
 
-async def _exchange(state: _Run, sock: socket.socket, seen: StreamSeen, *, label: bool) -> ResponseWatcher:
-    """One request and its whole response."""
+async def _exchange(
+    state: _Run, sock: socket.socket, seen: StreamSeen, further: dict[str, str], source: EventSource | None
+) -> ResponseWatcher:
+    """One request, with `further` header fields, and its whole response."""
     visit = state.visit
-    watcher = ResponseWatcher(seen, Content.planned(visit.workload, chunks_known=visit.own_server), time.monotonic_ns)
-    request = _request(visit, seen.stream if label else None)
+    content = Content.planned(visit.workload, chunks_known=visit.own_server)
+    watcher = ResponseWatcher(seen, content, time.monotonic_ns, source)
+    request = _request(visit, further)
     seen.request_ns = time.monotonic_ns()
     await _send(sock, request)
     await _receive(state.receiver, sock, visit.spec, watcher)
@@ -110,14 +115,13 @@ async def _receive(receiver: Receiver, sock: socket.socket, spec: ClientSpec, wa
         more = await receiver.receive(sock, watcher.read, once=spec.read_delay > 0)
 
 
-def _request(visit: Visit, label: int | None) -> bytes:
+def _request(visit: Visit, further: dict[str, str]) -> bytes:
     spec, body = visit.request, visit.request.body.encode()
     fields = {"host": authority(visit.address), "accept": "text/event-stream"}
     fields |= {name.lower(): value for name, value in spec.headers.items()}
     if body:
         fields["content-length"] = str(len(body))
-    if label is not None:
-        fields[STREAM_LABEL] = str(label)
+    fields |= further
     head = [f"{spec.method} {spec.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
     return "\r\n".join(head).encode() + body
 

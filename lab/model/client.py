@@ -56,8 +56,13 @@ _SOCKET_KEYS = ("rcvbuf", "window_clamp", "quickack", "read_size", "read_delay",
 _NOT_TOLD: dict[str, tuple[str, ...]] = {
     "httpx": ("read_size",),
     "httpx-sse": ("read_size",),
-    "browser": _SOCKET_KEYS,
-    "browser-eventsource": _SOCKET_KEYS,
+    "browser": (*_SOCKET_KEYS, "reconnect"),
+    "browser-eventsource": (*_SOCKET_KEYS, "reconnect"),
+}
+# Where it is more than the program's own taste.
+_WHY_NOT = {
+    ("browser", "reconnect"): "reads with fetch, which never comes back",
+    ("browser-eventsource", "reconnect"): "always comes back by itself",
 }
 
 
@@ -77,6 +82,12 @@ class ClientSpec(Spec):
     read_delay: Duration = Field(0, description="pause before each read")
     reuse: int = Field(1, ge=1, le=1000, description="the measured request is the n-th of its connection")
     think: Duration = Field(0, description="pause between the requests of one connection")
+    reconnect: bool = Field(False, description="come back after a lost connection, as an EventSource does")
+
+    @property
+    def comes_back(self) -> bool:
+        """A stream may take several requests."""
+        return self.reconnect or self.kind == "browser-eventsource"
 
     @property
     def request_count(self) -> int:
@@ -90,8 +101,17 @@ class ClientSpec(Spec):
         return self
 
     @model_validator(mode="after")
+    def _coming_back_is_a_connection_of_its_own(self) -> "ClientSpec":
+        if self.reconnect and self.reuse > 1:
+            raise ValueError(
+                f"reconnect: an EventSource that comes back does not make {self.reuse} requests: use reuse = 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _only_what_it_can_be_told(self) -> "ClientSpec":
         for name in _NOT_TOLD.get(self.kind, ()):
             if getattr(self, name) != ClientSpec.model_fields[name].default:
-                raise ValueError(f'{name}: kind = "{self.kind}" decides this itself: leave it out, or use "raw"')
+                why = _WHY_NOT.get((self.kind, name), "decides this itself")
+                raise ValueError(f'{name}: kind = "{self.kind}" {why}: leave it out, or use "raw"')
         return self

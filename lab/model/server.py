@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, mo
 
 from lab.model.base import Spec
 from lab.model.headers import Headers
-from lab.model.units import Size, format_duration, format_size, parse_duration, parse_size
+from lab.model.units import NS_PER_MS, Duration, Size, format_duration, format_size, parse_duration, parse_size
 
 
 class FlushSpec(Spec):
@@ -88,6 +88,11 @@ class ServerSpec(Spec):
     congestion: str = Field("cubic", description="TCP_CONGESTION, per socket", pattern=r"^[a-z0-9_]{1,15}$")
     keepalive: bool = Field(True, description="HTTP keep-alive; false answers Connection: close")
     headers: Headers = Field({}, description="further header fields of a streamed response")
+    resume: Literal["replay", "restart", "live"] = Field(
+        "replay",
+        description="/events, when a reader comes back: what it missed | all again, no ids | what is still to come",
+    )
+    retry: Duration = Field(1000 * NS_PER_MS, description="/events: how long a reader is to wait before it comes back")
     command: str = Field("", description="somebody else's server: words with {host} and {port}; empty: the lab's own")
     ready: str = Field("/", description="command: path that answers when it is up", pattern=r"^/[!-~]*$")
     env: dict[str, str] = Field({}, description="command: further environment")
@@ -113,6 +118,12 @@ class ServerSpec(Spec):
             raise ValueError(f"{', '.join(misplaced)}: only with server.command")
         if self.command and "{port}" not in self.command:
             raise ValueError(f"command = {self.command!r}: it must listen on the port that {{port}} stands for")
+        return self
+
+    @model_validator(mode="after")
+    def _retry_is_said_in_ms(self) -> "ServerSpec":
+        if self.retry % NS_PER_MS:
+            raise ValueError(f"retry = {format_duration(self.retry)}: a stream can say whole milliseconds only")
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,8 @@ _FIRST_LOOK = (
     "fluidity_index",
     "startup_buffer_ms",
 )
+# At the first look only where there is something to see.
+_IF_ANY = ("chunks_lost", "chunks_doubled")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Matrix:
 def matrix(summary: Summary) -> Matrix:
     """Lay the summary of the cells out as a table for people."""
     axes = [Column(key, f"axis {key}", more=False, numeric=False) for key in summary.axis_keys]
-    metrics = [Column(name, doc, name not in _FIRST_LOOK, numeric=True) for name, doc in METRIC_DOCS.items()]
+    first_look = (*_FIRST_LOOK, *(name for name in _IF_ANY if any(row.value(name) for row in summary.cells)))
+    metrics = [Column(name, doc, name not in first_look, numeric=True) for name, doc in METRIC_DOCS.items()]
     valid = Column("valid", VALID_DOC, more=False, numeric=False)
     return Matrix([*axes, *metrics, valid], [_line(row, summary.axis_keys) for row in summary.cells])
 

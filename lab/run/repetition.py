@@ -9,6 +9,7 @@ from lab.model.scenario import CellSpec
 from lab.model.units import NS_PER_S
 from lab.path.base import PathRecord
 from lab.trace.records import ClientRecord, StreamSaid
+from lab.wire.event_source import DEFAULT_RECONNECTION_MS
 
 # What start, handshake, retransmission and a busy machine may add to a repetition before it counts as stuck.
 _GRACE_S = 15.0
@@ -74,6 +75,8 @@ def runs_alone(spec: CellSpec) -> bool:
 def deadline_s(spec: CellSpec, seed: str) -> float:
     """How long the client may take in all: generous, because a slow cell is a result and only a stuck one is not."""
     plan_s = streaming_s(spec, seed)
+    if spec.client.comes_back:  # once, to hear it all again
+        plan_s += plan_s + max(spec.server.retry / NS_PER_S, DEFAULT_RECONNECTION_MS / 1000)
     chunk_bytes = (spec.workload.size or 16) + _FRAME_BYTES
     total_bytes = spec.client.request_count * spec.client.reuse * spec.workload.chunks * chunk_bytes
     drain_s = 8 * total_bytes / spec.path.down.rate if spec.path.down.rate else 0.0

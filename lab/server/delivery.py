@@ -76,6 +76,7 @@ def _new_record(
         frames=reply.frames,
         trailer_bytes=len(framing(spec.framing).wrap(b" ")[1]),
         sockets={name: (setting.asked, setting.got) for name, setting in settings.items()},
+        first_place=reply.first_place,
     )
 
 

@@ -24,6 +24,7 @@ class StreamRecord:
     frames: list[Frame]
     trailer_bytes: int  # what the framing puts after every piece
     sockets: dict[str, tuple[object, object]]
+    first_place: int = 1  # of the first chunk, in the whole answer
     head_bytes: int = 0
     emit_ns: list[int] = field(default_factory=list)  # per frame
     pieces: list[tuple[int, int]] = field(default_factory=list)  # per piece: bytes of frame header, bytes of body
@@ -34,7 +35,10 @@ class StreamRecord:
         ends = list(accumulate(row[0] for row in self.writes))
         writes = [WriteRow(end - row[0], *row) for end, row in zip(ends, self.writes, strict=True)]
         ports = (self.client_port, self.server_port)
-        return StreamSaid(self.stream, *ports, self.connection_offset, self._chunks(ends), writes, self.sockets)
+        chunks = self._chunks(ends)
+        planned = self.first_place - 1 + sum(frame.text is not None for frame in self.frames)
+        plan = (self.head_ns, self.first_place, planned)
+        return StreamSaid(self.stream, *ports, self.connection_offset, chunks, writes, self.sockets, *plan)
 
     def _chunks(self, write_ends: list[int]) -> list[SaidRow]:
         body_starts, response_starts = self._piece_starts()

@@ -12,6 +12,7 @@ from lab.model.request import STREAM_LABEL
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
 from lab.server import limits
+from lab.server.feed import feed
 from lab.server.page.files import TYPES, page_file
 from lab.server.params import (
     ChatRequest,
@@ -24,7 +25,7 @@ from lab.server.params import (
     text_bytes,
 )
 from lab.server.replies import CORS_HEADERS, PREFLIGHT_HEADERS, BadRequest, Reply, json_reply
-from lab.server.script import ChatOptions, Frame, chat_completion, chat_script, events_script
+from lab.server.script import ChatOptions, Frame, chat_completion, chat_script
 
 
 class Request(NamedTuple):
@@ -45,6 +46,7 @@ class StreamReply(NamedTuple):
     server: ServerSpec
     headers: list[tuple[str, str]]
     stream: int | None  # the label of a stream that is to be recorded
+    first_place: int = 1  # of its first chunk, in the whole answer
 
 
 Answer = Reply | StreamReply
@@ -119,17 +121,19 @@ def _chat(site: Site, request: Request, wishes: Wishes, wanted: ChatRequest) -> 
 
 
 def _events(site: Site, request: Request, query: str) -> Answer | Later:
-    """For EventSource: what comes after Last-Event-ID, and 204 (which tells it to stop) when nothing does."""
+    """For EventSource: what `server.resume` says, and 204 (which tells it to stop) when nothing is left of it."""
     wishes = parse_query(query, (STREAM_LABEL,))  # an EventSource cannot set headers
     workload = resolve_workload(site.workload, wishes.workload)
     label = _number(wishes.chat.get(STREAM_LABEL, request.headers.get(STREAM_LABEL, "")))
     server = resolve_server(site.server, wishes.server)
-    last_id = _number(request.headers.get("last-event-id", "")) or 0
+    last_id = request.headers.get("last-event-id", "")
 
     def make() -> Answer:
         # One seed for all, so that a client that resumes finds the stream it left.
-        frames = events_script(workload, f"{site.seed}/events", last_id)
-        return StreamReply(frames, server, _STREAM_HEADERS, label) if frames else Reply(204, headers=CORS_HEADERS)
+        rest = feed(workload, f"{site.seed}/events", server, last_id, request.head_ns)
+        if rest is None:
+            return Reply(204, headers=CORS_HEADERS)
+        return StreamReply(rest.frames, server, _STREAM_HEADERS, label, rest.first_place)
 
     return _now_or_later(workload, make)
 

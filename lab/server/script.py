@@ -12,9 +12,6 @@ from lab.wire import openai, sse
 
 MODEL_NAME = "typewriter"
 
-# What an EventSource client should wait before it reconnects; the HTML standard leaves the default to the browser.
-EVENTS_RETRY_MS = 1000
-
 
 class Frame(NamedTuple):
     """`data` is one whole SSE event (or several that belong together)."""
@@ -37,19 +34,6 @@ def chat_script(spec: WorkloadSpec, seed: str, options: ChatOptions) -> list[Fra
     """The response of `/v1/chat/completions` in the workload's format."""
     chunks = plan_chunks(spec, seed)
     return _openai_frames(chunks, options) if spec.format == "openai" else _plain_frames(chunks)
-
-
-def events_script(spec: WorkloadSpec, seed: str, after_id: int) -> list[Frame]:
-    """The response of `/events`: numbered from 1, and going on after `after_id` as if that part had been read already."""
-    rest = plan_chunks(spec, seed)[after_id:]
-    if not rest:
-        return []
-    start_ns = rest[0].due_offset_ns if after_id else 0
-    frames = [
-        Frame(chunk.due_offset_ns - start_ns, sse.encode(chunk.text, id=str(number)), chunk.text)
-        for number, chunk in enumerate(rest, start=after_id + 1)
-    ]
-    return [Frame(0, f"retry: {EVENTS_RETRY_MS}\n\n".encode(), None), *frames]
 
 
 def chat_completion(spec: WorkloadSpec, seed: str, options: ChatOptions) -> bytes:

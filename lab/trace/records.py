@@ -58,7 +58,11 @@ class SaidRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StreamSaid:
-    """One response from the server's side. `connection_offset`: bytes of the connection's earlier responses."""
+    """One response from the server's side. `connection_offset`: bytes of the connection's earlier responses.
+
+    `head_ns`: when its request was complete. `first_place`: of its first chunk in the whole answer, from 1; more than that
+    where a reader who came back is told the rest. `planned`: chunks of the whole answer, None if the server did not say.
+    """
 
     stream: int
     client_port: int
@@ -67,11 +71,18 @@ class StreamSaid:
     chunks: list[SaidRow]
     writes: list[WriteRow]
     sockets: dict[str, tuple[object, object]]  # option: asked, got
+    head_ns: int = 0
+    first_place: int = 1
+    planned: int | None = None
 
 
 @dataclass(slots=True)
 class StreamSeen:
-    """One response from the reader's side. `connection` and `request` are 0 for a client that cannot tell."""
+    """One stream from the reader's side. `connection` and `request` are 0 for a client that cannot tell.
+
+    A stream is one response, unless its reader came back after a lost connection: then it is what the first request
+    brought, with a record of the same kind for each further one in `returns`; how all of it ended stands in the first.
+    """
 
     stream: int
     due_ns: int
@@ -91,6 +102,7 @@ class StreamSeen:
     error: str | None = None
     reads: list[ReadRow] = field(default_factory=list)
     chunks: list[ChunkRow] = field(default_factory=list)
+    returns: list["StreamSeen"] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,9 @@ def _number(name: str, doc: str) -> pa.Field:
     return _column(name, pa.int64(), _MEASURED, doc)
 
 
+# Columns that the first runs of this format did not have: there they read as null.
+ADDED_LATER = frozenset({"response", "place", "reconnects"})
+
 _CELL = (
     _text("cell", "the cell's slug, a valid file name", _KEY),
     _key(
@@ -36,7 +39,10 @@ _CELL = (
         "number of the repetition within its cell, counted from 1; a repetition that is run again gets the next one",
     ),
 )
-_STREAM = (*_CELL, _key("stream", "number of the HTTP response within the repetition, counted from 1"))
+_STREAM = (*_CELL, _key("stream", "number of the reader's stream within the repetition, counted from 1"))
+_RESPONSE = _number(
+    "response", "which of the stream's responses, counted from 1; more than 1 where the reader came back"
+)
 
 _KERNEL_STAGES = (
     _number("sched_ns", "when the segment with its last byte entered the queue discipline"),
@@ -46,7 +52,11 @@ _KERNEL_STAGES = (
 
 CHUNKS = (
     *_STREAM,
-    _key("seq", "number of the chunk within its stream, counted from 1"),
+    _key("seq", "number of the row within its stream, counted from 1: the chunk's, unless some came twice or never"),
+    _RESPONSE,
+    _number(
+        "place", "number of the chunk within the planned answer, counted from 1; one that was said twice has it twice"
+    ),
     _number("offset", "bytes of the response before this chunk; the status line's first byte is 0"),
     _number("bytes", "length in bytes; offset + bytes is the chunk's last byte + 1"),
     _text("text", "the text that the chunk carries"),
@@ -67,6 +77,7 @@ CHUNKS = (
 WRITES = (
     *_STREAM,
     _key("index", "number of the `send` within its stream, counted from 1"),
+    _RESPONSE,
     _number("offset", "bytes of the response before this write"),
     _number("bytes", "bytes that the kernel took"),
     _number("blocked", "times that the kernel refused because its send buffer was full"),
@@ -78,6 +89,7 @@ WRITES = (
 READS = (
     *_STREAM,
     _key("index", "number of the `recv` within its stream, counted from 1"),
+    _RESPONSE,
     _number("offset", "bytes of the response before this read"),
     _number("bytes", "bytes that it returned"),
     _number("stamp_ns", "the kernel's receive stamp; of the newest segment merged into this read"),
@@ -101,8 +113,9 @@ STREAMS = (
     _number("end_ns", "when the client saw the stream end, however it ended"),
     _number("status", "HTTP status code"),
     _text("completion", "how it ended: done, closed, truncated, reset, timeout, stopped or error"),
+    _number("reconnects", "times that its reader came back with another request"),
     _number("chunks_expected", "chunks that the workload had planned"),
-    _number("chunks_received", "chunks whose arrival was seen"),
+    _number("chunks_received", "chunks whose arrival was seen, each time that one was"),
     _text("error", "what went wrong, in words; null if nothing did"),
 )
 
@@ -133,7 +146,9 @@ TABLES: dict[str, pa.Schema] = {
     "chunks": _table(CHUNKS, "one row per SSE event that carries content, planned or received"),
     "writes": _table(WRITES, "one row per `send` of the server"),
     "reads": _table(READS, "one row per `recv` of the client"),
-    "streams": _table(STREAMS, "one row per HTTP response"),
+    "streams": _table(
+        STREAMS, "one row per stream of a reader: an HTTP response, or several where the reader came back"
+    ),
     "path": _table(PATH, "one row per packet that the emulator saw; no file where no path was emulated"),
 }
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from lab.errors import StorageError, UsageError
 from lab.trace.files import storage_errors, write_whole
 from lab.trace.run_info import RUN_FILE, RepetitionInfo, RunInfo
-from lab.trace.schema import ALWAYS, TABLES, empty
+from lab.trace.schema import ADDED_LATER, ALWAYS, TABLES, empty
 
 
 def table_path(run: Path, name: str, cell: str, rep: int) -> Path:
@@ -93,9 +93,17 @@ def _read_table(path: Path, name: str) -> pa.Table:
     try:
         with storage_errors("read", path):
             # ParquetFile and not read_table: the latter would take "key=value" in the run's own path for a partition.
-            return pq.ParquetFile(path).read().select(TABLES[name].names).cast(TABLES[name])
+            return _completed(pq.ParquetFile(path).read(), TABLES[name]).cast(TABLES[name])
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, ValueError) as error:
         raise StorageError(
             f"Could not read {path}: it is torn or is not a {name} table ({error}). "
             "Resume the run after deleting the file, or run it again."
         ) from error
+
+
+def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`; those that an older lab did not write are null. Raises KeyError for any other missing one."""
+    for name in schema.names:
+        if name in ADDED_LATER and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, pa.int64()))
+    return table.select(schema.names)

@@ -97,9 +97,13 @@ class Decoder:
     is the reconnection time, set as soon as its line ends. What is not followed by a blank line is never dispatched.
     """
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        """`max_event_bytes` bounds one block, from the end of the last to its own blank line, in bytes of the stream."""
-        self.last_event_id = ""
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES, *, last_event_id: str = "") -> None:
+        """`max_event_bytes` bounds one block, from the end of the last to its own blank line, in bytes of the stream.
+
+        `last_event_id` is the string as an earlier stream of the same EventSource left it. The first block that ends
+        replaces it, with the empty string if no `id` came before: the buffer behind it belongs to one stream (9.2.6).
+        """
+        self.last_event_id = last_event_id
         self.retry_ms: int | None = None
         self._max_event_bytes = max_event_bytes
         self._failure: str | None = None
@@ -169,7 +173,8 @@ class Decoder:
         end = origin + body_end + len(eol) + 1
         if first_end == body_end and data.startswith(_DATA) and end - self._block_begin <= self._max_event_bytes:
             text = data[len(_DATA) : body_end].decode("utf-8", "replace")
-            events.append(_new_event(("message", text, self.last_event_id, None, end)))
+            self.last_event_id = self._id
+            events.append(_new_event(("message", text, self._id, None, end)))
             self._block_begin = end
             return True
         self._take_lines(data[:body_end].decode("utf-8", "replace").split(eol.decode()))
@@ -215,9 +220,8 @@ class Decoder:
         # Of the blank line's terminator only the first byte belongs to the event.
         first_end = begin + len(_DATA) + len(blank) // 2 + 1
         ends = map(add, accumulate(sizes), count(first_end, len(separator)))
-        return map(
-            _new_event, zip(repeat("message"), texts, repeat(self.last_event_id), repeat(None), ends, strict=False)
-        )
+        self.last_event_id = self._id
+        return map(_new_event, zip(repeat("message"), texts, repeat(self._id), repeat(None), ends, strict=False))
 
     def _read_fields(self, section: bytes, eol: bytes, begin: int, events: list[Event]) -> None:
         """Blocks of any lines."""

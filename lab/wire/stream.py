@@ -28,9 +28,10 @@ class Arrived(NamedTuple):
 class StreamReader:
     """Reads one response whose body is an event stream; `response` and `decoder` tell everything else about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, decoder: Decoder | None = None) -> None:
+        """`decoder`: of a stream that goes on where another was lost; a fresh one otherwise."""
         self.response = ResponseReader()
-        self.decoder = Decoder()
+        self.decoder = decoder or Decoder()
         self._head_was_in = False
         self._coding: Coding | None = None  # None: what comes is plain
         self._emitted = EmitComments()

@@ -27,7 +27,8 @@ from tests.synthetic import (
 
 CONTRACT = """streams chunks ttfb_ms_p50 ttfc_ms_p50 ttfc_ms_p95 gap_ms_p50 gap_ms_p95 gap_ms_p99 gap_ms_max lateness_ms_p50
 lateness_ms_p99 age_ms_p50 chunks_per_read stall_ratio_60 stall_ratio_100 stall_ratio_200 fluidity_index startup_buffer_ms
-emit_lag_ms_p99 read_lag_ms_p99 path_error_ms_p99 ttfc_bias_ms_p50 gap_jitter_ms_p99""".split()
+emit_lag_ms_p99 read_lag_ms_p99 path_error_ms_p99 ttfc_bias_ms_p50 gap_jitter_ms_p99 reconnects chunks_lost
+chunks_doubled""".split()
 
 
 def test_the_metrics_are_the_contracts_in_its_order() -> None:

@@ -23,6 +23,15 @@ def test_the_first_chunk_of_a_stream_has_no_planned_interval() -> None:
     np.testing.assert_array_equal(received(table("chunks", rows)).planned_ns / 1e6, [np.nan, 20, np.nan, 20])
 
 
+def test_between_two_responses_of_a_stream_nothing_was_planned() -> None:
+    """Dues count from the response's own request; what lay between was the reader's absence."""
+    rows = chunk_rows([0, 20, 320, 340], [0, 20, 320, 340], response=[1, 1, 2, 2])
+    chunks = received(table("chunks", rows))
+    np.testing.assert_array_equal(chunks.planned_ns / 1e6, [np.nan, 20, np.nan, 20])
+    assert chunks.gaps_ms.tolist() == [20, 300, 20]
+    assert chunks.intervals_ms.tolist() == [20, 20, 20]
+
+
 def test_zeros_inside_one_read_are_kept() -> None:
     assert received(table("chunks", chunk_rows([0, 0, 40, 40]))).gaps_ms.tolist() == [0, 40, 0]
 

@@ -43,6 +43,32 @@ def test_the_sentence_tells_what_was_seen(shape: dict[str, Any], sentence: str) 
     assert told(repetition("c", 1, **shape)) == sentence
 
 
+# Places of the chunks of a plan of four that arrived, in order; how often the reader came back → what is told of it.
+ASTRAY: dict[str, tuple[list[int | None], int, str]] = {
+    "nothing happened": ([1, 2, 3, 4], 0, ""),
+    "resumed": ([1, 2, 3, 4], 1, " In 1 stream the reader came back 1 time: no letter was lost, and none came twice."),
+    "lost": ([1, 4], 2, " In 1 stream the reader came back 2 times: 2 of 4 letters never came."),
+    "doubled": ([1, 2, 1, 2, 3, 4], 1, " In 1 stream the reader came back 1 time: 2 letters came twice."),
+    "both": (
+        [1, 2, 1, 2],
+        1,
+        " In 1 stream the reader came back 1 time: 2 of 4 letters never came and 2 letters came twice.",
+    ),
+    "given up": ([1, 2, 3], 0, " 1 of 4 letters never came."),
+    "twice, and nobody came back": ([1, 1, 2, 3, 4], 0, " 1 letter came twice."),
+    "unplanned": ([None] * 4, 1, " In 1 stream the reader came back 1 time; what that lost or doubled is not known."),
+}
+
+
+@pytest.mark.parametrize("case", ASTRAY)
+def test_letters_that_went_astray_are_told(case: str) -> None:
+    places, reconnects, told_of_it = ASTRAY[case]
+    arrivals = [20.0 * number for number in range(len(places))]
+    streams = [{"cell": "c", "rep": 1, "stream": 1, "reconnects": reconnects, "chunks_expected": 4}]
+    tables = {"chunks": table("chunks", chunk_rows(arrivals, place=places)), "streams": table("streams", streams)}
+    assert told(tables).endswith(f"every 20 ms.{told_of_it}")
+
+
 def test_no_letter_is_told_too() -> None:
     tables = repetition("c", 1, streams=3)
     assert told(tables | {"chunks": empty("chunks")}) == "No letter arrived in 3 streams."

@@ -70,6 +70,12 @@ def test_startup_buffer(arrivals: list[float], dues: list[float | None] | None, 
     assert startup_buffer_ms(chunks(arrivals, dues)) == expected
 
 
+def test_a_reader_who_was_away_has_stalled() -> None:
+    away = received(table("chunks", chunk_rows([0, 20, 320, 340], [0, 20, 320, 340], response=[1, 1, 2, 2])))
+    assert startup_buffer_ms(away) == 280
+    assert stall_ratio(away, 200.0) == pytest.approx(280 / 340)
+
+
 def test_startup_buffer_is_that_of_the_worst_stream() -> None:
     rows = [*chunk_rows([0, 50], [0, 20], stream=1), *chunk_rows([9, 109], [0, 20], stream=2)]
     assert startup_buffer_ms(received(table("chunks", rows))) == 80

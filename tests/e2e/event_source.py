@@ -1,14 +1,11 @@
-"""A client that follows the rules of EventSource (WHATWG HTML, section 9.2.2 and 9.2.3), and nothing beyond them.
-
-A response that ends is followed by another request after the reconnection time, with the last event ID; any status but 200,
-204 among them, fails the connection for good.
-"""
+"""A client that follows the rules of `lab.wire.event_source` over the standard library's HTTP, and nothing beyond them."""
 
 import http.client
 import time
 from dataclasses import dataclass, field
 
-from lab.wire.sse import Decoder, Event
+from lab.wire import event_source
+from lab.wire.sse import Event
 
 
 @dataclass
@@ -20,40 +17,34 @@ class EventSource:
     drop_after: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
-    last_event_id: str = ""
-    retry_ms: int = 3000
+    rules: event_source.EventSource = field(default_factory=event_source.EventSource)
 
     def run(self) -> None:
         """Until the server says that it is over."""
-        while self._connect():
-            time.sleep(self.retry_ms / 1000 / 100)  # a hundredth, to keep the test short; the order is what counts
+        self._connect()
+        while (wait_ms := self.rules.ended()) is not None:
+            time.sleep(wait_ms / 1000 / 100)  # a hundredth, to keep the test short; the order is what counts
+            self._connect()
 
-    def _connect(self) -> bool:
-        """One connection; whether to come back."""
+    def _connect(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self.last_event_id:
-            headers["Last-Event-ID"] = self.last_event_id
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", **self.rules.request_fields()}
         connection.request("GET", self.target, headers=headers)
         response = connection.getresponse()
         self.statuses.append(response.status)
-        if response.status != 200 or not (response.getheader("content-type") or "").startswith("text/event-stream"):
-            connection.close()
-            return False
-        self._read(response)
+        if self.rules.answered(response.status, response.getheader("content-type")):
+            self._read(response)
         response.close()
         connection.close()
-        return True
 
     def _read(self, response: http.client.HTTPResponse) -> None:
         limit = self.drop_after.pop(0) if self.drop_after else None
-        decoder, count = Decoder(), 0
+        decoder, count = self.rules.decoder(), 0
         while data := response.read1():
             for event in decoder.feed(data):
                 if count == limit:
                     return
                 count += 1
                 self.events.append(event)
-                self.last_event_id = event.id
-            if decoder.retry_ms is not None:
-                self.retry_ms = decoder.retry_ms
+                self.rules.heard(event.id, decoder.retry_ms)
+            self.rules.heard(decoder.last_event_id, decoder.retry_ms)

@@ -33,7 +33,7 @@ class Measured:
 
     def gaps_ms(self) -> list[float]:
         """Between the arrivals of neighbouring chunks of the first stream."""
-        arrivals = [chunk["arrival_ns"] for chunk in self.chunks if chunk["stream"] == 1]
+        arrivals = [row["arrival_ns"] for row in self.chunks if row["stream"] == 1 and row["arrival_ns"] is not None]
         return [(later - earlier) / NS_PER_MS for earlier, later in pairwise(arrivals)]
 
     def reads_with_chunks(self) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.server.script import EVENTS_RETRY_MS
+from lab.model.server import ServerSpec
+from lab.model.units import NS_PER_MS
 from tests.e2e.event_source import EventSource
 from tests.e2e.passage import passage
 from tests.e2e.serving import PATIENCE_S, Served, served
@@ -76,7 +77,7 @@ def test_it_reads_to_the_end_resumes_after_a_cut_and_stops_at_204(reader: Path, 
     assert way.field_of("last-event-id") == [None, "3", "9"]
     assert set(way.field_of("accept")) == {"text/event-stream"}
     waited_ms = (way.begun_ns[1] - way.cut_ns[0]) / 1_000_000
-    assert EVENTS_RETRY_MS <= waited_ms < _ITS_OWN_RETRY_MS
+    assert ServerSpec().retry / NS_PER_MS <= waited_ms < _ITS_OWN_RETRY_MS
 
 
 def test_what_is_no_event_stream_fails_for_good(reader: Path, lab: Served) -> None:

@@ -141,6 +141,45 @@ def test_text_is_shown_as_text(transport: str, browser: Browser, lab: Served) ->
     seen.page.close()
 
 
+# The bodies of an EventSource's responses, after which it is told to stop → the text, and what is said of it.
+RETURNS = {
+    "with ids": (["id: 1\ndata: a\n\n", "id: 2\ndata: b\n\n"], "ab", "came back 1 time"),
+    "without ids": (
+        ["data: a\n\n", "data: a\n\ndata: b\n\n"],
+        "aab",
+        "came back 1 time, without ids: what was read before",
+    ),
+    "again and again": (["id: 1\ndata: a\n\n", "id: 2\ndata: b\n\n", "id: 3\ndata: c\n\n"], "abc", "came back 2 times"),
+    "an answer with an end": (["data: a\n\ndata: [DONE]\n\n"], "a", "1 chunk"),
+    "told to stop": (["data: a\n\n"], "a", "1 chunk"),
+}
+
+
+@pytest.mark.parametrize("case", RETURNS)
+def test_an_event_source_that_came_back_says_so(case: str, browser: Browser, lab: Served) -> None:
+    bodies, text, said = RETURNS[case]
+    seen = opened(browser, lab.url)
+    script = iter(bodies)
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        body = next(script, None)
+        if body is None:
+            route.fulfill(status=204)
+        else:
+            route.fulfill(status=200, content_type="text/event-stream", body=f"retry: 1\n{body}")
+
+    seen.page.route("**/events", answer)
+    seen.ask("eventsource")
+    figures = seen.finished()
+    assert figures.endswith(said) or f"{said} " in figures
+    assert ("came back" in figures) is (len(bodies) > 1)
+    assert seen.page.locator(".answer .text").text_content() == text
+    assert len(asked) == len(bodies) + ("[DONE]" not in bodies[-1])
+    seen.page.close()
+
+
 # What the server answers → what the page says.
 FAILURES = {
     "an error in JSON": (429, "application/json", '{"error": {"message": "slow down"}}', "answered 429"),

@@ -14,7 +14,6 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from lab.model.server import ServerSpec
 from lab.model.workload import WorkloadSpec
-from lab.server.script import EVENTS_RETRY_MS
 from tests.e2e.event_source import EventSource
 from tests.e2e.serving import PATIENCE_S, Served, command, served
 
@@ -116,7 +115,7 @@ def test_an_event_source_reads_to_the_end_and_is_told_to_stop(lab: Served) -> No
     source.run()
     assert [event.id for event in source.events] == ["1", "2", "3", "4", "5"]
     assert source.statuses == [200, 204]
-    assert source.retry_ms == EVENTS_RETRY_MS
+    assert source.rules.reconnection_ms == ServerSpec().retry // 1_000_000
 
 
 def test_an_event_source_that_loses_its_connection_misses_nothing_and_reads_nothing_twice(lab: Served) -> None:

@@ -72,6 +72,8 @@ servers = _table(
     sndbuf=sizes,
     notsent_lowat=sizes,
     congestion=st.sampled_from(["cubic", "reno", "bbr"]),
+    resume=st.sampled_from(["replay", "restart", "live"]),
+    retry=st.integers(0, 10**6).map("{}ms".format),
 )
 clients = _table(
     streams=st.integers(1, 50),

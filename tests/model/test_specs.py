@@ -213,6 +213,33 @@ def test_a_connection_is_reused_only_where_it_lasts(server: dict[str, Any], last
             CellSpec.model_validate(document)
 
 
+def test_a_reader_comes_back_on_a_connection_of_its_own() -> None:
+    assert ClientSpec(reconnect=True).comes_back
+    with pytest.raises(ValidationError, match=r"reconnect: .* 2 requests: use reuse = 1"):
+        ClientSpec(reconnect=True, reuse=2)
+
+
+# What a browser does whatever it is told → why it is not told.
+TOLD = {
+    "browser": (False, "reads with fetch, which never comes back"),
+    "browser-eventsource": (True, "always comes back"),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_a_browser_is_not_told_whether_to_come_back(kind: Any) -> None:
+    comes_back, why = TOLD[kind]
+    assert ClientSpec(kind=kind).comes_back is comes_back
+    with pytest.raises(ValidationError, match=f'reconnect: kind = "{kind}" {why}'):
+        ClientSpec(kind=kind, reconnect=True)
+
+
+def test_a_retry_time_is_what_a_stream_can_say() -> None:
+    assert ServerSpec.model_validate({"retry": "0ms"}).retry == 0
+    with pytest.raises(ValidationError, match=r"retry = 1500us: a stream can say whole milliseconds only"):
+        ServerSpec.model_validate({"retry": "1500us"})
+
+
 @given(specs.cells)
 def test_a_resolved_cell_reads_back_as_itself(tables: dict[str, Any]) -> None:
     """The JSON of run.json is all that --resume has."""

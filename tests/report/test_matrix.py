@@ -1,5 +1,6 @@
 """The matrix as a table: text for people, values for sorting."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def test_a_first_look_needs_few_of_them(table: Matrix) -> None:
     first = [column.name for column in table.columns if not column.more]
     assert {"server.flush", "ttfc_ms_p50", "chunks_per_read", "valid"} <= set(first)
     assert len(first) < 14
+
+
+def test_letters_that_went_astray_are_seen_at_the_first_look_and_only_they(tmp_path: Path, table: Matrix) -> None:
+    assert "chunks_lost" not in [column.name for column in table.columns if not column.more]
+    summary = summarise(made_up_run(tmp_path))
+    first, *others = summary.cells
+    assert first.metrics is not None
+    lossy = replace(first, metrics=replace(first.metrics, chunks_lost=3))
+    shown = matrix(replace(summary, cells=(lossy, *others)))
+    assert {"chunks_lost", "chunks_doubled"} & {column.name for column in shown.columns if not column.more} == {
+        "chunks_lost"
+    }
 
 
 FIELDS = {

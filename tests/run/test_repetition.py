@@ -43,6 +43,14 @@ def test_a_deadline_leaves_time_for_what_is_slow_on_purpose() -> None:
     assert _deadline_s(path={"delay": "1s"}) - plain >= 20
 
 
+def test_a_deadline_leaves_time_to_come_back_and_hear_it_all_again() -> None:
+    plain = _deadline_s()
+    for client in ({"reconnect": True}, {"kind": "browser-eventsource"}):
+        assert _deadline_s(client=client) - plain > 2 * 3
+        assert _deadline_s(client=client, server={"retry": "20s"}) - plain > 2 * 20
+    assert _deadline_s(server={"retry": "20s"}) == plain
+
+
 @given(specs.cells)
 def test_no_deadline_is_shorter_than_the_plan(tables: dict[str, Any]) -> None:
     workload = {**tables.get("workload", {}), "chunks": 60, "size": "9B"}

@@ -55,6 +55,8 @@ MODES: dict[str, tuple[str, dict[str, object]]] = {
     "notsent_lowat": ("notsent_lowat=16KiB", {"notsent_lowat": 16384}),
     "congestion": ("congestion=reno", {"congestion": "reno"}),
     "keepalive": ("keepalive=false", {"keepalive": False}),
+    "resume": ("resume=live", {"resume": "live"}),
+    "retry": ("retry=50ms", {"retry": 50_000_000}),
 }
 
 

@@ -5,13 +5,12 @@ import json
 import pytest
 
 from lab.model.workload import WorkloadSpec
-from lab.server.script import EVENTS_RETRY_MS, ChatOptions, Frame, chat_completion, chat_script, events_script
+from lab.server.script import ChatOptions, Frame, chat_completion, chat_script
 from lab.wire.openai import FrameKind, read_frame
 from lab.wire.sse import Decoder, Event
 
 OPTIONS = ChatOptions("chatcmpl-0", 1_700_000_000)
 WITH_USAGE = OPTIONS._replace(include_usage=True)
-MS = 1_000_000
 
 
 def _events(frames: list[Frame]) -> list[Event]:
@@ -51,30 +50,3 @@ def test_the_json_answer_says_what_the_stream_says() -> None:
     answer = json.loads(chat_completion(spec, "1", OPTIONS))
     assert answer["choices"][0]["message"]["content"] == "".join(_texts(chat_script(spec, "1", OPTIONS)))
     assert answer["usage"]["completion_tokens"] == 7
-
-
-def test_events_are_numbered_and_begin_with_the_retry_time() -> None:
-    frames = events_script(WorkloadSpec(chunks=3), "1", after_id=0)
-    decoder = Decoder()
-    events = decoder.feed(b"".join(frame.data for frame in frames))
-    assert [event.id for event in events] == ["1", "2", "3"]
-    assert decoder.retry_ms == EVENTS_RETRY_MS
-
-
-@pytest.mark.parametrize("after_id", range(5))
-def test_a_resumed_stream_goes_on_where_it_was_left(after_id: int) -> None:
-    spec = WorkloadSpec(chunks=5)
-    whole, rest = (events_script(spec, "1", number) for number in (0, after_id))
-    assert [frame.data for frame in rest[1:]] == [frame.data for frame in whole[1 + after_id :]]
-    gaps = [frame.due_offset_ns - whole[1 + after_id].due_offset_ns for frame in whole[1 + after_id :]]
-    assert [frame.due_offset_ns for frame in rest[1:]] == gaps
-
-
-def test_a_stream_that_was_read_to_its_end_has_no_rest() -> None:
-    assert events_script(WorkloadSpec(chunks=5), "1", 5) == events_script(WorkloadSpec(chunks=5), "1", 10**17) == []
-
-
-def test_the_first_chunk_is_late_when_asked_to_be_but_not_again_after_a_resume() -> None:
-    spec = WorkloadSpec.model_validate({"chunks": 3, "first": "100ms"})
-    dues_ns = [events_script(spec, "1", after_id)[1].due_offset_ns for after_id in (0, 1)]
-    assert dues_ns == [100 * MS, 0]

@@ -109,7 +109,7 @@ def test_streams() -> None:
         "client_port": CLIENT_PORT, "server_port": SERVER_PORT, "client_isn": 7, "server_isn": 1_000,
         "due_ns": 100, "connect_ns": 200, "connected_ns": 300, "request_ns": 400, "first_byte_ns": 700,
         "headers_ns": 700, "end_ns": 9_000, "status": 200, "completion": "done", "error": None,
-        "chunks_expected": 9, "chunks_received": 3,
+        "reconnects": 0, "chunks_expected": 9, "chunks_received": 3,
     }  # fmt: skip
 
 
@@ -280,3 +280,125 @@ def _cut(total: int, sizes: list[int]) -> list[int]:
 
 def _spans(ends: list[int]) -> list[tuple[int, int]]:
     return list(zip([0, *ends], ends, strict=False))
+
+
+# A reader that came back: response 1 said a, b and c, of which c never arrived; response 2 goes on with c, by another port.
+AGAIN_PORT = 40_002
+SAID_FIRST = replace(SAID, head_ns=450, planned=4)
+SAID_AGAIN = StreamSaid(
+    stream=1, client_port=AGAIN_PORT, server_port=SERVER_PORT, connection_offset=0, head_ns=20_050, first_place=3, planned=4,
+    chunks=[SaidRow(100, 110, 2, 21_000, 21_010, "c"), SaidRow(110, 120, 2, 22_000, 22_010, "d")],
+    writes=[WriteRow(0, 100, 0, 20_500, 20_520), WriteRow(100, 20, 0, 22_020, 22_050)],
+    sockets={},
+)  # fmt: skip
+SEEN_AGAIN = StreamSeen(
+    stream=1, due_ns=20_000, connection=5, client_port=AGAIN_PORT, server_port=SERVER_PORT, request_ns=20_000,
+    reads=[ReadRow(0, 120, None, 25_000)], chunks=[ChunkRow(110, "c", 25_001, 1), ChunkRow(120, "d", 25_001, 1)],
+)  # fmt: skip
+SEEN_TWICE = replace(SEEN, end_ns=26_000, chunks=SEEN.chunks[:2], returns=[SEEN_AGAIN])
+PATH_TWICE = packet_log(
+    [Segment(0, 130, 1_120, 4_900, connection=1), Segment(0, 120, 22_030, 24_000, connection=2)],
+    [connection(1, CLIENT_PORT), connection(2, AGAIN_PORT)],
+)
+
+
+def _join_twice(said: list[StreamSaid], seen: StreamSeen = SEEN_TWICE, *, proxied: bool = False) -> Joined:
+    return join("a-cell", 2, said, [seen], PATH_TWICE, 9, proxied=proxied)
+
+
+@pytest.mark.parametrize("said", [[SAID_FIRST, SAID_AGAIN], [SAID_AGAIN, SAID_FIRST]], ids=["as said", "as recorded"])
+def test_the_responses_of_a_reader_who_came_back_are_one_stream(said: list[StreamSaid]) -> None:
+    joined = _join_twice(said)
+    assert joined.disagreements == 0
+    columns = "seq response place offset text recv_ns arrival_ns write_index read_index".split()
+    assert [tuple(row[name] for name in columns) for row in _rows(joined, "chunks")] == [
+        (1, 1, 1, 100, "a", 4_900, 5_001, 2, 2),
+        (2, 1, 2, 110, "b", 4_900, 5_001, 3, 2),
+        (3, 1, 3, 120, "c", 4_900, None, 3, None),
+        (4, 2, 3, 100, "c", 24_000, 25_001, 5, 3),
+        (5, 2, 4, 110, "d", 24_000, 25_001, 5, 3),
+    ]
+    assert [(row["index"], row["response"], row["offset"]) for row in _rows(joined, "writes")] == [
+        (1, 1, 0), (2, 1, 100), (3, 1, 110), (4, 2, 0), (5, 2, 100),
+    ]  # fmt: skip
+    assert [(row["index"], row["response"], row["offset"]) for row in _rows(joined, "reads")] == [
+        (1, 1, 0), (2, 1, 105), (3, 2, 0),
+    ]  # fmt: skip
+    (stream,) = _rows(joined, "streams")
+    named = "reconnects chunks_expected chunks_received client_port first_byte_ns end_ns completion".split()
+    assert [stream[name] for name in named] == [1, 4, 4, CLIENT_PORT, 700, 26_000, "done"]
+
+
+def test_what_was_said_twice_is_there_twice() -> None:
+    """A server that knows no ids begins again."""
+    chunks = [row._replace(text=text) for row, text in zip(SAID_AGAIN.chunks, "ab", strict=True)]
+    restarted = replace(SAID_AGAIN, first_place=1, chunks=chunks)
+    seen = replace(SEEN_TWICE, returns=[replace(SEEN_AGAIN, chunks=[ChunkRow(110, "a", 25_001, 1)])])
+    joined = _join_twice([SAID_FIRST, restarted], seen)
+    assert joined.disagreements == 0
+    arrived = [(row["place"], row["response"]) for row in _rows(joined, "chunks") if row["arrival_ns"] is not None]
+    assert arrived == [(1, 1), (2, 1), (1, 2)]
+
+
+def test_a_request_that_never_reached_the_server_has_no_record_of_it() -> None:
+    """Refused once, answered the next time."""
+    refused = StreamSeen(stream=1, due_ns=15_000, connect_ns=15_000)
+    joined = _join_twice([SAID_FIRST, SAID_AGAIN], replace(SEEN_TWICE, returns=[refused, SEEN_AGAIN]))
+    assert joined.disagreements == 0
+    assert _column(joined, "chunks", "response") == [1, 1, 1, 3, 3]
+    assert _column(joined, "streams", "reconnects") == [2]
+
+
+def test_an_answer_that_never_reached_its_reader_is_known_from_the_server() -> None:
+    """The second connection was lost before its head came: its chunks were said, and none was seen."""
+    unheard = StreamSeen(stream=1, due_ns=20_000, request_ns=20_000)
+    third = replace(SAID_AGAIN, head_ns=40_050)
+    seen = replace(SEEN_TWICE, returns=[unheard, replace(SEEN_AGAIN, request_ns=40_000)])
+    joined = _join_twice([SAID_FIRST, SAID_AGAIN, third], seen)
+    assert joined.disagreements == 0
+    assert [(row["response"], row["place"], row["arrival_ns"]) for row in _rows(joined, "chunks")][3:] == [
+        (2, 3, None), (2, 4, None), (3, 3, 25_001), (3, 4, 25_001),
+    ]  # fmt: skip
+
+
+def test_a_page_that_came_back_is_joined_by_when_it_had_lost_the_first_response() -> None:
+    """It has no ports and no reads, and says only when the connection was gone."""
+    texts = zip("cd", (25_001, 25_002), strict=True)
+    again = StreamSeen(1, 19_000, request_ns=19_000, chunks=[ChunkRow(None, text, at, 0) for text, at in texts])
+    seen = replace(IN_EVENTS, chunks=IN_EVENTS.chunks[:2], returns=[again])
+    joined = _join_twice([SAID_FIRST, SAID_AGAIN], seen)
+    assert joined.disagreements == 0
+    assert _column(joined, "chunks", "recv_ns") == [4_900] * 3 + [24_000] * 2, "found by the server's ports"
+    assert _column(joined, "chunks", "read_index") == [None] * 5
+
+
+def test_behind_a_hop_each_response_has_its_own_connection() -> None:
+    moved = [replace(record, client_port=port) for record, port in ((SAID_FIRST, 1), (SAID_AGAIN, 2))]
+    joined = _join_twice(moved, proxied=True)
+    assert joined.disagreements == 0
+    assert _column(joined, "chunks", "recv_ns") == [4_900, 4_900, None, 24_000, 24_000]
+
+
+@given(
+    cuts=st.lists(st.integers(0, 12), max_size=4),
+    lost=st.integers(0, 2),
+)
+def test_however_often_it_was_cut_nothing_is_lost_from_the_record(cuts: list[int], lost: int) -> None:
+    """Each response goes on after what had arrived; up to two further chunks were said and never came."""
+    total, said, seen, place = 12, [], [], 0
+    for number, cut in enumerate([*sorted(cuts), total]):
+        begin_ns, texts = 1_000 * number, [str(n) for n in range(place, min(total, max(cut, place) + lost))]
+        said.append(
+            StreamSaid(
+                1, 1, 2, 0, [SaidRow(None, None, None, 1, 2, t) for t in texts], [], {}, begin_ns + 5, place + 1, total
+            )
+        )
+        came = [ChunkRow(None, text, begin_ns + 9, 0) for text in texts[: max(0, cut - place)]]
+        seen.append(StreamSeen(1, begin_ns, request_ns=begin_ns, chunks=came))
+        place = max(cut, place)
+    joined = join("c", 1, reversed(said), [replace(seen[0], returns=seen[1:])], None, None)
+    rows = _rows(joined, "chunks")
+    assert joined.disagreements == 0
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert all(row["text"] == str(row["place"] - 1) for row in rows)
+    assert [row["place"] for row in rows if row["arrival_ns"] is not None] == list(range(1, total + 1))

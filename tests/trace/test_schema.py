@@ -6,12 +6,13 @@ import pytest
 from lab.trace.schema import ALWAYS, TABLES, column_docs, empty
 
 CONTRACT = {
-    "chunks": "cell rep stream seq offset bytes text due_ns emit_ns write_ns accepted_ns sched_ns sent_ns acked_ns recv_ns "
-    "read_ns arrival_ns write_index read_index",
-    "writes": "cell rep stream index offset bytes blocked write_ns accepted_ns sched_ns sent_ns acked_ns",
-    "reads": "cell rep stream index offset bytes stamp_ns read_ns",
+    "chunks": "cell rep stream seq response place offset bytes text due_ns emit_ns write_ns accepted_ns sched_ns sent_ns "
+    "acked_ns recv_ns read_ns arrival_ns write_index read_index",
+    "writes": "cell rep stream index response offset bytes blocked write_ns accepted_ns sched_ns sent_ns acked_ns",
+    "reads": "cell rep stream index response offset bytes stamp_ns read_ns",
     "streams": "cell rep stream connection request client_port server_port client_isn server_isn due_ns connect_ns "
-    "connected_ns request_ns first_byte_ns headers_ns end_ns status completion chunks_expected chunks_received error",
+    "connected_ns request_ns first_byte_ns headers_ns end_ns status completion reconnects chunks_expected "
+    "chunks_received error",
     "path": "cell rep direction index connection seq ack flags window payload_bytes bytes t_in_ns t_queue_out_ns t_due_ns "
     "t_out_ns verdict",
 }

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import lab.trace
+from lab.analysis.summary import summarise
 from lab.errors import StorageError, UsageError
 from lab.trace.run_info import RUN_FILE, RunInfo
-from lab.trace.schema import ALWAYS, TABLES
+from lab.trace.schema import ADDED_LATER, ALWAYS, TABLES
 from lab.trace.store import open_run, table_path, write_repetition
 from tests.synthetic import made_up_run, packets, repetition
 
@@ -94,6 +95,24 @@ def _zero(path: Path) -> None:
 
 def _other_table(path: Path) -> None:
     pq.write_table(pa.table({"cell": ["every-nagle"]}), path)
+
+
+def test_columns_that_an_older_lab_did_not_write_are_null(tmp_path: Path) -> None:
+    run = made_up_run(tmp_path)
+    for name in ALWAYS:
+        for file in (run.path / name).iterdir():
+            table = pq.read_table(file)
+            pq.write_table(table.drop_columns([column for column in table.column_names if column in ADDED_LATER]), file)
+    for name in ALWAYS:
+        table = run.table(name)
+        assert table.schema.equals(TABLES[name])
+        assert all(
+            table.column(column).null_count == table.num_rows for column in ADDED_LATER & set(table.column_names)
+        )
+    figures = {row.cell: row.metrics for row in summarise(run).cells if row.metrics}
+    assert figures
+    assert all((each.reconnects, each.chunks_lost, each.chunks_doubled) == (None,) * 3 for each in figures.values())
+    assert all(each.gap_ms_p50 is not None for each in figures.values())
 
 
 TORN = {

@@ -3,7 +3,7 @@
 The rule: everything comes from the page's own record, as a reader's page would see it; the lab only says when to start and
 maps the page's clock to its own. Kind `browser` reads with fetch and a ReadableStream, `browser-eventsource` with an
 EventSource, which has an event's arrival but no reads. A browser keeps connections, and opens at most six to one server
-at once: further streams wait for one of these.
+at once: further streams wait for one of these. An EventSource comes back by itself; nobody asks it to.
 """
 
 import functools
@@ -18,6 +18,7 @@ from lab.clients.visit import Visit, authority
 from lab.errors import ProtocolError, UsageError
 from lab.model.request import RequestSpec
 from lab.trace.records import ChunkRow, ClientRecord, Completion, ReadRow, StreamSeen
+from lab.wire.event_source import EventSource
 
 _TRANSPORTS = {"browser": "fetch", "browser-eventsource": "eventsource"}
 
@@ -49,7 +50,9 @@ def _rehearsal(kind: str) -> dict[str, Any]:
     return {"transport": _TRANSPORTS[kind], "path": f"{path}?{query}", "expected": 4, "prompt": "Rehearsal"}
 
 
-async def _visit(visit: Visit, browser: Browser, clock: PageClock, seen: StreamSeen) -> Completion:
+async def _visit(
+    visit: Visit, browser: Browser, clock: PageClock, seen: StreamSeen, _source: EventSource | None
+) -> Completion:
     """One stream of the page. Raises ProtocolError for what the page could not read."""
     options = {
         "transport": _TRANSPORTS[visit.spec.kind],
@@ -88,6 +91,19 @@ def fill(seen: StreamSeen, record: Record, clock: PageClock) -> None:
     seen.status = record["status"]
     seen.reads = [ReadRow(None, size_bytes, None, clock.at_ns(at_ms)) for size_bytes, at_ms in record["reads"]]
     seen.chunks = [_chunk(clock, *chunk) for chunk in record["chunks"]]
+    seen.returns = [_return(seen.stream, each, clock) for each in record["returns"]]
+
+
+def _return(stream: int, record: Record, clock: PageClock) -> StreamSeen:
+    """The browser asks again some time after it has lost the response before; when, its page is not told."""
+    lost_ns, headers_at = clock.at_ns(record["lostAt"]), record["headersAt"]
+    return StreamSeen(
+        stream=stream,
+        due_ns=lost_ns,
+        request_ns=lost_ns,
+        headers_ns=None if headers_at is None else clock.at_ns(headers_at),
+        chunks=[_chunk(clock, *chunk) for chunk in record["chunks"]],
+    )
 
 
 def _chunk(clock: PageClock, text: Any, at_ms: float, read_index: int | None) -> ChunkRow:

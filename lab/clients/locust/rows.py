@@ -12,15 +12,17 @@ Row = dict[str, Any]
 
 
 def pack(seen: StreamSeen) -> Row:
-    """The record's fields by name; reads and chunks as lists. A lone surrogate, which msgpack refuses, becomes `?`."""
+    """The record's fields by name, its rows as lists. A lone surrogate, which msgpack refuses, becomes `?`."""
     row = {field.name: getattr(seen, field.name) for field in dataclasses.fields(StreamSeen)}
     return row | {
         "reads": [list(read) for read in seen.reads],
         "chunks": [list(chunk._replace(text=chunk.text.encode(errors="replace").decode())) for chunk in seen.chunks],
+        "returns": [pack(each) for each in seen.returns],
     }
 
 
 def unpack(row: Row) -> StreamSeen:
     """The inverse. Raises TypeError for what is none."""
     reads, chunks = [ReadRow(*read) for read in row["reads"]], [ChunkRow(*chunk) for chunk in row["chunks"]]
-    return StreamSeen(**{**row, "reads": reads, "chunks": chunks})
+    returns = [unpack(each) for each in row["returns"]]
+    return StreamSeen(**{**row, "reads": reads, "chunks": chunks, "returns": returns})

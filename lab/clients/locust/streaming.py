@@ -14,6 +14,7 @@ from lab.clients.locust.connection import Connection, completion_of
 from lab.clients.reader import ResponseWatcher
 from lab.errors import ProtocolError
 from lab.trace.records import StreamSeen
+from lab.wire.event_source import EventSource
 
 _NS_PER_MS = 1_000_000
 
@@ -32,21 +33,28 @@ class Teller:
         self._seen = seen
         self._fire = fire
         self._told = 0
+        self._last_ns: int | None = None
 
     def tell_chunks(self) -> None:
-        """Those that were not told yet."""
-        chunks = self._seen.chunks
-        for index in range(self._told, len(chunks)):
-            before_ns = chunks[index - 1].arrival_ns if index else self._seen.request_ns or 0
-            waited_ms = (chunks[index].arrival_ns - before_ns) / _NS_PER_MS
-            self._fire("gap" if index else "TTFC", waited_ms, len(chunks[index].text.encode(errors="replace")), None)
+        """Those of the last response that were not told yet."""
+        chunks = (self._seen.returns or [self._seen])[-1].chunks
+        for chunk in chunks[self._told :]:
+            before_ns = self._seen.request_ns or 0 if self._last_ns is None else self._last_ns
+            waited_ms = (chunk.arrival_ns - before_ns) / _NS_PER_MS
+            what = "TTFC" if self._last_ns is None else "gap"
+            self._fire(what, waited_ms, len(chunk.text.encode(errors="replace")), None)
+            self._last_ns = chunk.arrival_ns
         self._told = len(chunks)
+
+    def comes_back(self) -> None:
+        """Another response begins, the last one of `returns`."""
+        self._told = 0
 
     def tell_end(self) -> None:
         """The whole stream, from the instant at which it began to connect, failed or not."""
         seen = self._seen
         begin_ns = seen.due_ns if seen.connect_ns is None else seen.connect_ns
-        size_bytes = sum(read.size_bytes for read in seen.reads)
+        size_bytes = sum(read.size_bytes for each in (seen, *seen.returns) for read in each.reads)
         self._fire("stream", ((seen.end_ns or begin_ns) - begin_ns) / _NS_PER_MS, size_bytes, failure(seen))
 
 
@@ -62,9 +70,16 @@ def failure(seen: StreamSeen) -> StreamFailed | None:
     return None
 
 
-def read_stream(connection: Connection, request: bytes, seen: StreamSeen, content: Content, teller: Teller) -> None:
+def read_stream(
+    connection: Connection,
+    request: bytes,
+    seen: StreamSeen,
+    content: Content,
+    teller: Teller,
+    source: EventSource | None = None,
+) -> None:
     """Send the request, and read its response into `seen`. Raises OSError and ProtocolError."""
-    watcher = ResponseWatcher(seen, content, time.monotonic_ns)
+    watcher = ResponseWatcher(seen, content, time.monotonic_ns, source)
     for _ in connection.exchange(request, seen, watcher):
         teller.tell_chunks()
     seen.completion = watcher.completion()

@@ -33,6 +33,7 @@ from lab.linux.realtime import END_PRIORITY, take_realtime_priority
 from lab.model.client import ClientSpec
 from lab.model.request import STREAM_LABEL
 from lab.trace.records import StreamSeen
+from lab.wire.event_source import EventSource
 
 _REHEARSED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + 4 * b"data: word\n\n"
 
@@ -47,6 +48,7 @@ class _Plan:
         self.start_ns = 0
         self.seen: list[StreamSeen] = []
         self.sockets: dict[str, tuple[object, object]] = {}
+        self._connections = 0
         self._dues = enumerate(due_offsets_ns(visit.spec, visit.seed), start=1)
         self._left = visit.spec.request_count
 
@@ -58,9 +60,14 @@ class _Plan:
         now_ns = time.monotonic_ns()
         due_ns = now_ns if offset_ns is None else self.start_ns + offset_ns
         gevent.sleep(max(0, due_ns - now_ns) / 1e9)
-        seen = StreamSeen(stream=number, due_ns=due_ns, connection=number)
+        seen = self.new_request(number, due_ns)
         self.seen.append(seen)
         return seen
+
+    def new_request(self, stream: int, due_ns: int) -> StreamSeen:
+        """The record of a request on a connection of its own."""
+        self._connections += 1
+        return StreamSeen(stream=stream, due_ns=due_ns, connection=self._connections)
 
     def done(self) -> None:
         """One request is over."""
@@ -86,14 +93,36 @@ class Visitor(SSEUser):
         _plan.begin.wait()
         while (seen := _plan.take()) is not None:
             teller = Teller(seen, functools.partial(self.fire, ""))
-            with ending(seen):
-                _attempt(seen, teller)
+            if _plan.visit.spec.reconnect:
+                _come_back(seen, teller)
+            else:
+                with ending(seen):
+                    _attempt(seen, teller, None)
             teller.tell_end()
             _plan.done()
         raise StopUser
 
 
-def _attempt(seen: StreamSeen, teller: Teller) -> None:
+def _come_back(seen: StreamSeen, teller: Teller) -> None:
+    """Every request of one stream, as an EventSource makes them."""
+    source, request = EventSource(), seen
+    with ending(seen):
+        while True:
+            with ending(request):
+                _attempt(request, teller, source)
+            completion, error = request.completion, request.error
+            wait_ms = source.ended()
+            if wait_ms is None:
+                break
+            seen.completion, seen.error = None, error  # to be told if the time is up before it gets any further
+            gevent.sleep(wait_ms / 1000)
+            request = _plan.new_request(seen.stream, time.monotonic_ns())
+            seen.returns.append(request)
+            teller.comes_back()
+        seen.completion, seen.error = completion, error
+
+
+def _attempt(seen: StreamSeen, teller: Teller, source: EventSource | None) -> None:
     """One connection, `reuse` requests on it, of which the last is the measured one."""
     visit = _plan.visit
     content = functools.partial(Content.planned, visit.workload, chunks_known=visit.own_server)
@@ -112,7 +141,8 @@ def _attempt(seen: StreamSeen, teller: Teller) -> None:
             seen.connection_offset += sum(read.size_bytes for read in unmeasured.reads)
             gevent.sleep(visit.spec.think / 1e9)
         seen.request = visit.spec.reuse
-        read_stream(connection, _plan.request({STREAM_LABEL: str(seen.stream)}), seen, content(), teller)
+        fields = {STREAM_LABEL: str(seen.stream), **(source.request_fields() if source else {})}
+        read_stream(connection, _plan.request(fields), seen, content(), teller, source)
 
 
 def _rehearse() -> None:

@@ -71,7 +71,8 @@ function make(tag, name) {
 
 /** The figures of a record in words: of this page, measured with its own clock. */
 function describe(record) {
-  const arrivals = record.chunks.map(([, at]) => at);
+  const returns = record.returns.filter(({ headersAt }) => headersAt !== null); // not the one that was told to stop
+  const arrivals = [record, ...returns].flatMap(({ chunks }) => chunks.map(([, at]) => at));
   const gaps = arrivals.slice(1).map((at, index) => at - arrivals[index]);
   const reads = new Set(record.chunks.map(([, , read]) => read)).size;
   const parts = [record.transport === "eventsource" ? "EventSource" : "fetch", record.completion];
@@ -81,6 +82,10 @@ function describe(record) {
     parts.push(`${count(arrivals.length, "chunk")}${inReads}`);
   }
   if (gaps.length > 0) parts.push(`longest gap ${milliseconds(gaps.reduce((most, gap) => Math.max(most, gap)))}`);
+  if (returns.length > 0) {
+    const told = record.named ? "" : ", without ids: what was read before may stand here twice";
+    parts.push(`came back ${count(returns.length, "time")}${told}`);
+  }
   return parts.join(" · ");
 }
 

@@ -19,7 +19,7 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     const known = waiting.get(entry.name);
     if (known) known(entry);
-    else if (entry.name.includes("#stream-")) timings.set(entry.name, entry);
+    else if (entry.name.includes("#stream-") && !timings.has(entry.name)) timings.set(entry.name, entry); // the first request's
   }
 }).observe({ type: "resource" });
 
@@ -31,14 +31,17 @@ new PerformanceObserver((list) => {
  * show(text): called with each chunk. signal: aborts it.
  *
  * Returns {transport, label, startedAt, connectAt, connectedAt, requestAt, firstByteAt, headersAt, endedAt, status,
- * completion, error, reads: [[bytes, at]], chunks: [[text, at, read]]}: null for what did not happen or cannot be known;
- * `read` counts from 1. An EventSource does not tell its reads. On a connection that was there already connectAt is null.
+ * completion, error, reads: [[bytes, at]], chunks: [[text, at, read]], returns: [{lostAt, headersAt, chunks}], named}:
+ * null for what did not happen or cannot be known; `read` counts from 1. An EventSource does not tell its reads. On a connection that
+ * was there already connectAt is null. `returns` has one entry for each request with which an EventSource came back by
+ * itself: when it had lost the response before (it asks some time after that), when it had the next, and its chunks.
+ * `named`: the stream has ids, so that its server could tell where it was left.
  */
 export async function readStream(options, show, signal) {
   const record = {
     transport: options.transport, label: options.label, startedAt: 0, connectAt: null, connectedAt: null,
     requestAt: null, firstByteAt: null, headersAt: null, endedAt: null, status: null, completion: "error", error: null,
-    reads: [], chunks: [],
+    reads: [], chunks: [], returns: [], named: false,
   };
   // The fragment is never sent; it tells this request from others in Resource Timing.
   const bySource = options.transport === "eventsource";
@@ -105,20 +108,35 @@ function readEventSource(url, options, record, show, signal) {
       resolve(completion);
     };
     signal.addEventListener("abort", () => end("stopped"));
+    let response = record;
+    let place = 0; // of the last chunk in the whole answer: its number, where the stream has ids
     source.onopen = () => {
-      record.headersAt ??= performance.now();
+      response.headersAt = performance.now();
       record.status ??= 200; // any other would have failed it
     };
     source.onmessage = (event) => {
-      record.chunks.push([event.data, performance.now(), null]);
-      show(event.data);
-      if (record.chunks.length === options.expected) end("done");
+      const arrivedAt = performance.now();
+      const frame = readFrame(event.data);
+      if (frame.text !== null) {
+        response.chunks.push([frame.text, arrivedAt, null]);
+        show(frame.text);
+        place = Number.parseInt(event.lastEventId, 10) || place + 1;
+        record.named ||= event.lastEventId !== "";
+      }
+      if (frame.error) {
+        source.close();
+        reject(new Error(frame.error));
+      } else if (frame.end || (options.expected && place >= options.expected)) end("done");
     };
     // It comes back by itself after a connection that ended, until the server answers 204.
     source.onerror = () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      if (record.headersAt === null) reject(new Error("no event stream came; an EventSource does not say why"));
-      else end(options.expected ? "closed" : "done");
+      if (source.readyState !== EventSource.CLOSED) {
+        response = { lostAt: performance.now(), headersAt: null, chunks: [] };
+        record.returns.push(response);
+        place = 0;
+      } else if (record.headersAt === null) {
+        reject(new Error("no event stream came; an EventSource does not say why"));
+      } else end(options.expected ? "closed" : "done");
     };
   });
 }

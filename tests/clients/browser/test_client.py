@@ -50,6 +50,10 @@ def test_the_record_of_a_page_becomes_a_clients_record() -> None:
     record = {
         "connectAt": None, "connectedAt": None, "requestAt": 1.0, "firstByteAt": 2.0, "headersAt": 2.5, "status": 200,
         "reads": [[100, 3.0], [50, 4.0]], "chunks": [["a", 3.25, 1], ["b", 4.25, None]],
+        "returns": [
+            {"lostAt": 5.0, "headersAt": 9.0, "chunks": [["c", 9.5, None]]},
+            {"lostAt": 9.75, "headersAt": None, "chunks": []},
+        ],
     }  # fmt: skip
     seen = StreamSeen(1, 0)
     client.fill(seen, record, PageClock(1_000_000_000, 5_000))
@@ -57,6 +61,11 @@ def test_the_record_of_a_page_becomes_a_clients_record() -> None:
     assert (seen.request_ns, seen.first_byte_ns, seen.headers_ns) == (1_001_000_000, 1_002_000_000, 1_002_500_000)
     assert seen.reads == [ReadRow(None, 100, None, 1_003_000_000), ReadRow(None, 50, None, 1_004_000_000)]
     assert seen.chunks == [ChunkRow(None, "a", 1_003_250_000, 1), ChunkRow(None, "b", 1_004_250_000, 0)]
+    again = [(each.stream, each.request_ns, each.headers_ns, each.chunks) for each in seen.returns]
+    assert again == [
+        (1, 1_005_000_000, 1_009_000_000, [ChunkRow(None, "c", 1_009_500_000, 0)]),
+        (1, 1_009_750_000, None, []),
+    ]
 
 
 SOCKET_KEYS = {"rcvbuf": "8KiB", "quickack": "off", "read_delay": "5ms", "reuse": 2, "read_size": "1KiB"}

@@ -14,7 +14,7 @@ from lab.clients.locust.connection import Connection, Origin, encode_request, sp
 from lab.clients.locust.streaming import Teller, ending, failure, read_stream
 from lab.errors import UsageError
 from lab.model.client import ClientSpec
-from lab.trace.records import Completion, StreamSeen
+from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
 from tests.clients.locust.peer import Peer, serving
 from tests.clients.responses import OPENAI, PLAIN, TEXTS, chunked, sized, until_close
 
@@ -119,6 +119,25 @@ def test_the_first_chunk_is_told_as_ttfc_the_others_as_gaps_and_the_end_as_the_s
         len(chunked(PLAIN)),
     ]
     assert {error for *_, error in told} == {None}
+
+
+def test_a_stream_that_came_back_is_told_as_one() -> None:
+    """The first chunk of the second response ends a gap: to its reader it is one stream."""
+    told: Told = []
+    first, again = StreamSeen(1, 0, request_ns=0, end_ns=90_000_000), StreamSeen(1, 0)
+    first.reads, again.reads = [ReadRow(0, 100, None, 0)], [ReadRow(0, 40, None, 0)]
+    teller = Teller(first, lambda *event: told.append(event))
+    first.chunks = [ChunkRow(1, "a", 10_000_000, 1), ChunkRow(2, "b", 30_000_000, 1)]
+    teller.tell_chunks()
+    first.returns.append(again)
+    teller.comes_back()
+    again.chunks = [ChunkRow(1, "c", 80_000_000, 1)]
+    teller.tell_chunks()
+    first.completion = "done"
+    teller.tell_end()
+    assert told == [
+        ("TTFC", 10.0, 1, None), ("gap", 20.0, 1, None), ("gap", 50.0, 1, None), ("stream", 90.0, 140, None),
+    ]  # fmt: skip
 
 
 def test_small_reads_cut_events() -> None:

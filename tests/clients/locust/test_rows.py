@@ -22,6 +22,7 @@ seen_streams = st.builds(
 )
 
 
-@given(seen_streams)
-def test_there_and_back(seen: StreamSeen) -> None:
+@given(seen_streams, st.lists(seen_streams, max_size=2))
+def test_there_and_back(seen: StreamSeen, returns: list[StreamSeen]) -> None:
+    seen.returns = returns
     assert unpack(json.loads(json.dumps(pack(seen)))) == seen
