@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from lab.model.budget import QUANTITIES
 from lab.model.client import ClientSpec
 from lab.model.path import LinkSpec, PathSpec
 from lab.model.proxy import ProxySpec
@@ -33,6 +34,9 @@ def documented_keys() -> Iterator[Key]:
     yield from _keys("request", RequestSpec, RequestSpec())
     yield from _keys("proxy", ProxySpec, ProxySpec())
     yield from _keys("client", ClientSpec, ClientSpec())
+    yield Key(
+        "budget.METRIC", "", f"a list of rules as 'p(95)<120' for {', '.join(QUANTITIES)}; 'value<1' for a column"
+    )
 
 
 def _keys(

@@ -5,6 +5,7 @@ because the same strings are columns of summary.csv and arguments of --only.
 """
 
 import itertools
+import json
 import re
 from typing import Any
 
@@ -136,6 +137,8 @@ def slug(axes: Settings) -> str:
 
 
 def _word(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return "-".join([key, *(_word(inner, each) for inner, each in value.items())])
     if isinstance(value, bool):
         return _SWITCH_NAMES.get((key, value), key if value else f"no-{key}")
     text = str(value) if isinstance(value, str) else f"{key}-{value}"
@@ -145,19 +148,21 @@ def _word(key: str, value: Any) -> str:
 def _select(cells: list[Cell], only: Settings, scenario: Scenario) -> list[Cell]:
     for key, value in only.items():
         known = {_said(cell, key): None for cell in cells if key in ("cell", *cell.axes)}
-        if _written(value) not in known:
+        if written(value) not in known:
             there = f"left are {', '.join(known)}" if known else f"the axes are {', '.join(axis_keys(cells)) or 'none'}"
-            raise ScenarioError(f"{scenario.source}: --only {key}={_written(value)} matches no cell: {there}")
-        cells = [cell for cell in cells if key in ("cell", *cell.axes) and _said(cell, key) == _written(value)]
+            raise ScenarioError(f"{scenario.source}: --only {key}={written(value)} matches no cell: {there}")
+        cells = [cell for cell in cells if key in ("cell", *cell.axes) and _said(cell, key) == written(value)]
     return cells
 
 
 def _said(cell: Cell, key: str) -> str:
-    return _written(cell.name if key == "cell" else cell.axes[key])
+    return written(cell.name if key == "cell" else cell.axes[key])
 
 
-def _written(value: Any) -> str:
-    """As a person writes it in TOML."""
+def written(value: Any) -> str:
+    """As a person writes it in TOML, and the same for every way of writing it."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {json.dumps(each)}' for key, each in value.items())}}}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from lab.errors import ScenarioError
 from lab.model.base import Spec
+from lab.model.budget import Budget
 from lab.model.capture import Capture
 from lab.model.client import ClientSpec
 from lab.model.path import PathSpec
@@ -34,6 +35,7 @@ class CellSpec(Spec):
     path: PathSpec = PathSpec()
     proxy: ProxySpec = ProxySpec()
     client: ClientSpec = ClientSpec()
+    budget: Budget = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _reuse_needs_a_connection_that_lasts(self) -> "CellSpec":

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from lab.errors import ScenarioError
 from lab.model.keys import documented_keys
-from lab.model.matrix import Cell, axis_keys, expand, slug
+from lab.model.matrix import Cell, axis_keys, expand, slug, written
 from lab.model.scenario import read_document
+from lab.model.values import parse_value
 
 
 def _expand(
@@ -173,6 +174,8 @@ SLUGS: dict[str, tuple[dict[str, Any], str]] = {
     "numbers bring their key": ({"client.streams": 8, "path.delay": "5ms"}, "streams-8-5ms"),
     "percent": ({"path.loss": "2%"}, "2"),
     "a table": ({"path.loss": {"packets": [40]}}, "loss-packets-40"),
+    "a table of switches": ({"server": {"flush": "every", "nodelay": True}}, "server-every-nodelay"),
+    "an empty table": ({"server": {}}, "server"),
     "nothing that could be kept": ({"path.loss": "%"}, "loss"),
     "a dot in front": ({"server.flush": "..x"}, "x"),
 }
@@ -203,3 +206,28 @@ def test_names_are_unique(names: list[str]) -> None:
 
 def test_axis_keys_in_order_of_first_appearance() -> None:
     assert axis_keys(_expand(CROSSED)) == ["server.flush", "server.nodelay", "server.cork"]
+
+
+WRITTEN: dict[str, tuple[Any, str]] = {
+    "a switch": (True, "true"),
+    "a number": (8, "8"),
+    "a word": ("every", "every"),
+    "a table": ({"flush": "every", "nodelay": True}, '{flush = "every", nodelay = true}'),
+    "an empty table": ({}, "{}"),
+}
+
+
+@pytest.mark.parametrize(("value", "text"), WRITTEN.values(), ids=WRITTEN)
+def test_a_value_as_a_person_writes_it_reads_back(value: Any, text: str) -> None:
+    assert written(value) == text
+    assert parse_value(text) == value
+
+
+def test_a_budget_belongs_to_a_cell_and_can_be_overridden_there() -> None:
+    document = {
+        "budget": {"ttfc_ms": ["p(95)<120"], "chunks_per_read": ["avg<1.5"]},
+        "cell": [{"name": "a"}, {"name": "b", "budget.ttfc_ms": ["p(95)<700", "max<900"]}],
+    }
+    first, second = (cell.spec.model_dump(mode="json")["budget"] for cell in _expand(document))
+    assert first == {"ttfc_ms": ["p(95)<120"], "chunks_per_read": ["avg<1.5"]}
+    assert second == {"ttfc_ms": ["p(95)<700", "max<900"], "chunks_per_read": ["avg<1.5"]}

@@ -16,7 +16,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "not TOML": ("[server", ["not valid TOML"]),
     "a table that is none": (
         "[sever]\nflush = 'end'",
-        ["unknown table 'sever'", "server, request, path, proxy, client, matrix"],
+        ["unknown table 'sever'", "server, request, path, proxy, client, budget, matrix"],
     ),
     "a key that is none": ("[server]\nflsh = 'end'", ["unknown key 'server.flsh'", "flush, early_headers, nodelay"]),
     "a setting outside of any table": ("flush = 'end'", ["unknown table 'flush'", "scenario, workload, server"]),
@@ -151,7 +151,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
     # What the lab does not have is refused like any other slip, and not ignored.
     "an unknown key of the proxy": ("[proxy]\nport = 1", ["unknown key 'proxy.port'", "allowed here: command"]),
     "the table cross": ("[[cross]]\nflows = 1", ["unknown table 'cross'", "allowed here"]),
-    "the table budget": ("[budget]\nttfc_ms = ['p(95)<1']", ["unknown table 'budget'", "allowed here"]),
+    "a budget of nothing": ("[budget]\nttfc = ['p(95)<1']", ["budget", "'ttfc' is nothing", "ttfc_ms"]),
+    "a budget in no words of k6": ("[budget]\nttfc_ms = ['p95<1']", ["ttfc_ms: 'p95<1' is no budget", "'p(95)<120'"]),
+    "a budget without a list": ("[budget]\nttfc_ms = 'p(95)<1'", ["ttfc_ms = 'p(95)<1'", "a list"]),
+    "a budget that is no table": ("budget = 3", ["budget", "3: write a table"]),
     "the table host": ("[host]\nmtu = 1500", ["unknown table 'host'", "allowed here"]),
     "a method that is none": ("[request]\nmethod = 'get it'", ["request.method", "'get it'"]),
     "a path that is none": ("[request]\npath = 'events'", ["request.path", "'events'"]),
