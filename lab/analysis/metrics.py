@@ -81,15 +81,14 @@ METRIC_DOCS: dict[str, str] = {column.name: column.metadata["doc"] for column in
 def measure(records: Records, measuring: Measuring = CLOSED) -> Metrics:
     """Compute every figure of `records`, which hold one cell and any number of its repetitions."""
     chunks = received(records.chunks)
-    gaps_ms = chunks.gaps_ms
-    lateness_ms = spans_ms(chunks.table, "due_ns", "arrival_ns")
-    ttfc_ms = time_to_first_chunk_ms(chunks, records.streams, measuring.open_arrivals)
+    values = _all_values(chunks, records, measuring)
+    gaps_ms, lateness_ms, ttfc_ms = values["gap_ms"], values["lateness_ms"], values["ttfc_ms"]
     deadlines = measuring.deadlines.at_least(planned_interval_ms(records.chunks))
     whole = completeness(records.chunks, records.streams)
     return Metrics(
         streams=records.streams.num_rows,
         chunks=chunks.table.num_rows,
-        ttfb_ms_p50=quantile(spans_ms(records.streams, "request_ns", "first_byte_ns"), 0.5),
+        ttfb_ms_p50=quantile(values["ttfb_ms"], 0.5),
         ttfc_ms_p50=quantile(ttfc_ms, 0.5),
         ttfc_ms_p95=quantile(ttfc_ms, 0.95),
         gap_ms_p50=quantile(gaps_ms, 0.5),
@@ -98,22 +97,40 @@ def measure(records: Records, measuring: Measuring = CLOSED) -> Metrics:
         gap_ms_max=quantile(gaps_ms, 1.0),
         lateness_ms_p50=quantile(lateness_ms, 0.5),
         lateness_ms_p99=quantile(lateness_ms, 0.99),
-        age_ms_p50=quantile(spans_ms(chunks.table, "accepted_ns", "arrival_ns"), 0.5),
+        age_ms_p50=quantile(values["age_ms"], 0.5),
         chunks_per_read=chunks_per_read(chunks),
         stall_ratio_60=stall_ratio(chunks, 60.0),
         stall_ratio_100=stall_ratio(chunks, 100.0),
         stall_ratio_200=stall_ratio(chunks, 200.0),
         fluidity_index=fluidity_index(chunks, ttfc_ms, deadlines),
         startup_buffer_ms=startup_buffer_ms(chunks),
-        emit_lag_ms_p99=quantile(emit_lag_ms(records.chunks), 0.99),
-        read_lag_ms_p99=quantile(read_lag_ms(chunks), 0.99),
-        path_error_ms_p99=quantile(path_error_ms(records.path), 0.99),
+        emit_lag_ms_p99=quantile(values["emit_lag_ms"], 0.99),
+        read_lag_ms_p99=quantile(values["read_lag_ms"], 0.99),
+        path_error_ms_p99=quantile(values["path_error_ms"], 0.99),
         ttfc_bias_ms_p50=quantile(ttfc_bias_ms(chunks), 0.5),
         gap_jitter_ms_p99=quantile(gap_jitter_ms(chunks), 0.99),
         reconnects=pc.sum(records.streams.column("reconnects")).as_py(),
         chunks_lost=None if whole is None else whole.lost,
         chunks_doubled=None if whole is None else whole.doubled,
     )
+
+
+def all_values(records: Records, measuring: Measuring = CLOSED) -> dict[str, Floats]:
+    """Return what the quantiles are quantiles of, every value of it: `ttfc_ms` and so on, NaN where it is unknown."""
+    return _all_values(received(records.chunks), records, measuring)
+
+
+def _all_values(chunks: Received, records: Records, measuring: Measuring) -> dict[str, Floats]:
+    return {
+        "ttfb_ms": spans_ms(records.streams, "request_ns", "first_byte_ns"),
+        "ttfc_ms": time_to_first_chunk_ms(chunks, records.streams, measuring.open_arrivals),
+        "gap_ms": chunks.gaps_ms,
+        "lateness_ms": spans_ms(chunks.table, "due_ns", "arrival_ns"),
+        "age_ms": spans_ms(chunks.table, "accepted_ns", "arrival_ns"),
+        "emit_lag_ms": emit_lag_ms(records.chunks),
+        "read_lag_ms": read_lag_ms(chunks),
+        "path_error_ms": path_error_ms(records.path),
+    }
 
 
 def time_to_first_chunk_ms(chunks: Received, streams: pa.Table, open_arrivals: bool) -> Floats:

@@ -95,7 +95,7 @@ def measuring_of(run: "Run", cell: str) -> Measuring:
 
 def believed_records(run: "Run", cell: str) -> Records | None:
     """Return the tables of the cell's valid repetitions as one, or None if it has none."""
-    parts = [_records(run, entry) for entry in run.info.repetitions if entry.cell == cell and entry.valid]
+    parts = [records_of(run, entry) for entry in run.info.repetitions if entry.cell == cell and entry.valid]
     if not parts:
         return None
     return Records(
@@ -105,13 +105,14 @@ def believed_records(run: "Run", cell: str) -> Records | None:
     )
 
 
-def _records(run: "Run", entry: "RepetitionInfo") -> Records:
+def records_of(run: "Run", entry: "RepetitionInfo") -> Records:
+    """Return the tables of one repetition."""
     return Records(*(run.repetition(entry.cell, entry.rep, name) for name in ("chunks", "streams", "path")))
 
 
 def _repetition(run: "Run", cell: "CellInfo", entry: "RepetitionInfo", measuring: Measuring) -> Row:
     """The row of one repetition; without figures if it broke before it was measured."""
-    metrics = measure(_records(run, entry), measuring) if entry.error is None else None
+    metrics = measure(records_of(run, entry), measuring) if entry.error is None else None
     return Row(cell.cell, entry.rep, cell.axes, metrics, entry.valid)
 
 
