@@ -56,7 +56,7 @@ def execute(run: Run, forges: Sequence[Forge], watcher: Watcher) -> None:
     Raises StorageError, ForgeEnded.
     """
     cells = runs.cells_of(run)
-    schedule = Schedule(cells, run.info.repeat, run.info.seed, runs.past_attempts(run))
+    schedule = Schedule(cells, run.info.slots(), run.info.seed, runs.past_attempts(run))
     lengths_s = {cell.name: streaming_s(cell.spec, str(run.info.seed)) + _OVERHEAD_S for cell in cells}
     pool = Pool(forges)
 
@@ -79,7 +79,7 @@ def execute(run: Run, forges: Sequence[Forge], watcher: Watcher) -> None:
         again = not entry.valid and entry.error is None and schedule.retry(task.slot)
         done += 1
         watcher.ended(entry.cell, entry.rep, *stand(), _verdict(entry, again))
-    run.info.finished = True
+    run.info.finished = run.info.until_decided is None or run.info.until_decided.over
     runs.save(run)
 
 

@@ -12,7 +12,7 @@ from lab.run.environment import describe
 from lab.run.forge import Resolution
 from lab.run.schedule import ATTEMPTS
 from lab.trace.files import storage_errors
-from lab.trace.run_info import RUN_FILE, CellInfo, RunInfo, Skipped
+from lab.trace.run_info import RUN_FILE, CellInfo, RunInfo, Skipped, UntilDecided
 from lab.trace.store import Run, open_run
 
 
@@ -23,6 +23,7 @@ def create(
     resolutions: dict[str, Resolution],
     out: Path,
     jobs: int = 1,
+    until_decided: UntilDecided | None = None,
 ) -> Run:
     """A new directory under `out` with its index, and `out/latest` pointing to it. Raises StorageError."""
     now = datetime.datetime.now().astimezone()
@@ -37,6 +38,7 @@ def create(
         started=now.isoformat(timespec="seconds"),
         cells=[_cell_info(cell, resolutions[cell.name]) for cell in cells],
         environment=describe(),
+        until_decided=until_decided,
     )
     directory = new_directory(out, f"{scenario.header.name}-{now:%Y%m%d-%H%M%S}")
     run = Run(directory, info)

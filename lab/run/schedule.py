@@ -1,12 +1,13 @@
-"""In which order the repetitions of a matrix run: every cell once a round, in a seeded shuffle that differs by round.
+"""In which order the repetitions of a matrix run: every cell once a round, in a seeded order, every second round backwards.
 
-Interleaving makes a machine's drift fall on all cells alike. What turns out invalid goes to the end of the queue, away from
-whatever disturbed it, and is run again twice at most.
+Interleaving makes a machine's drift fall on all cells alike: with A B B A the differences of any two cells in two rounds
+have what a steady drift adds with opposite signs. What turns out invalid goes to the end of the queue, away from whatever
+disturbed it, and is run again twice at most.
 """
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.model.matrix import Cell
@@ -26,14 +27,17 @@ class Slot:
 class Schedule:
     """Iterate to get the next slot; `retry` puts one back at the end while it has attempts left."""
 
-    def __init__(self, cells: Iterable[Cell], repeat: int, seed: int, past: dict[tuple[str, int], int]) -> None:
-        """`past`: by (cell name, slot), how many attempts it has used up; ATTEMPTS means it needs no more."""
+    def __init__(
+        self, cells: Iterable[Cell], slots: Mapping[str, int], seed: int, past: dict[tuple[str, int], int]
+    ) -> None:
+        """`slots`: by cell name, how many rounds it takes part in. `past`: by (cell name, slot), how many attempts it has
+        used up; ATTEMPTS means it needs no more.
+        """
         self._queue: deque[Slot] = deque()
-        for number in range(1, repeat + 1):
-            cells = list(cells)
-            order = random.Random(f"{seed}/order/{number}").sample(cells, len(cells))
-            slots = (Slot(cell, number, past.get((cell.name, number), 0)) for cell in order)
-            self._queue.extend(slot for slot in slots if slot.tried < ATTEMPTS)
+        cells = list(cells)
+        for number in range(1, max(slots.values(), default=0) + 1):
+            places = (Slot(cell, number, past.get((cell.name, number), 0)) for cell in _order(cells, seed, number))
+            self._queue.extend(each for each in places if number <= slots[each.cell.name] and each.tried < ATTEMPTS)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -53,3 +57,10 @@ class Schedule:
     def waiting(self) -> Iterable[Slot]:
         """What is still to come, for an estimate of the time left."""
         return tuple(self._queue)
+
+
+def _order(cells: list[Cell], seed: int, number: int) -> list[Cell]:
+    """Of all cells, whoever takes part: so two cells stand in the second round of a pair as they stood in the first."""
+    pair, backwards = divmod(number - 1, 2)
+    shuffled = random.Random(f"{seed}/order/{pair}").sample(cells, len(cells))
+    return shuffled[::-1] if backwards else shuffled

@@ -74,6 +74,21 @@ class RepetitionInfo(BaseModel):
     sockets: dict[str, dict[str, SocketOption]] = {}
 
 
+class UntilDecided(BaseModel):
+    """The wish for repetitions until the gate can decide between the values of `axis`, and how far it was met.
+
+    `base` as written on the command line; `more` maps a cell to its slots beyond `repeat`; `spent_s` counts from the run's
+    first repetition, interruptions left out; `over` when all is decided or the time is up.
+    """
+
+    axis: str
+    base: str
+    max_time_s: float
+    spent_s: float = 0.0
+    more: dict[str, int] = {}
+    over: bool = False
+
+
 class Status(BaseModel):
     """The counts of the status line. `planned` counts the slots of cells that are not skipped, `filled` the valid ones."""
 
@@ -101,6 +116,7 @@ class RunInfo(BaseModel):
     repetitions: list[RepetitionInfo] = Field(default_factory=list)
     environment: dict[str, JsonValue] = Field(default_factory=dict)
     finished: bool = False
+    until_decided: UntilDecided | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -112,11 +128,16 @@ class RunInfo(BaseModel):
         return Status(
             cells=len(self.cells),
             cells_skipped=skipped,
-            planned=(len(self.cells) - skipped) * self.repeat,
+            planned=sum(self.slots().values()),
             filled=len(filled),
             invalid=sum(not entry.valid for entry in self.repetitions) - failed,
             failed=failed,
         )
+
+    def slots(self) -> dict[str, int]:
+        """Return how many slots each cell has that is not skipped: `repeat`, and what was added until it was decided."""
+        more = self.until_decided.more if self.until_decided else {}
+        return {cell.cell: self.repeat + more.get(cell.cell, 0) for cell in self.cells if cell.skipped is None}
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -2,14 +2,31 @@
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lab.model.path import PathSpec
 from lab.run.forge import Resolution
-from lab.run.repetition import Evidence, Repetition
+from lab.run.repetition import Clocks, Evidence, Repetition
+from lab.trace.records import ChunkRow, ClientRecord, ReadRow, SaidRow, StreamSaid, StreamSeen, WriteRow
 from tests.run import tiny
 
+MS = 1_000_000
 Answer = Callable[[Repetition], Evidence]
+
+
+def evidence(repetition: Repetition, *, late_ms: float = 0.0, error: str | None = None, end: int = 0) -> Evidence:
+    """Five chunks of ten bytes, each read a millisecond after it was due and emitted `late_ms` late."""
+    said = StreamSaid(1, 40_000, 8000, 0, [], [], {"TCP_NODELAY": (1, 1)})
+    seen = StreamSeen(1, 0, 1, 1, 0, 40_000, 8000, 0, 0, 0, MS, MS, 60 * MS, 200, "error" if error else "done", error)
+    for n in range(5):
+        due_ns, late_ns = 5 * n * MS, round(late_ms * MS)
+        emit_ns = due_ns + late_ns
+        said.chunks.append(SaidRow(10 * n, 10 * n + 10, n + 1, due_ns, emit_ns, "x"))
+        said.writes.append(WriteRow(10 * n, 10, 0, emit_ns, emit_ns))
+        seen.reads.append(ReadRow(10 * n, 10, None, emit_ns + MS))
+        seen.chunks.append(ChunkRow(10 * n + 10 + end, "x", emit_ns + MS, n + 1))
+    clocks = Clocks(0, 0, 0), Clocks(60 * MS, 60 * MS, 60 * MS)
+    return Evidence([said], ClientRecord([seen], {"TCP_NODELAY": (1, 1)}), None, *clocks, 0)
 
 
 class FakeForge:
@@ -44,3 +61,19 @@ class FakeForge:
     def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
         self.resolved.append((path, client_kind))
         return tiny.HERE
+
+
+class Notes:
+    """A watcher that keeps what it is told beside progress."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def running(self, cells: Sequence[str], done: int, total: int, left_s: float) -> None:
+        pass
+
+    def ended(self, cell: str, rep: int, done: int, total: int, left_s: float, verdict: str) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)

@@ -9,28 +9,10 @@ import pytest
 from lab.errors import ChildFailed, ForgeEnded, StorageError
 from lab.run import runs
 from lab.run.matrix import execute, resolve_paths
-from lab.run.repetition import Clocks, Evidence, Repetition
-from lab.trace.records import ChunkRow, ClientRecord, ReadRow, SaidRow, StreamSaid, StreamSeen, WriteRow
+from lab.run.repetition import Evidence, Repetition
 from lab.trace.store import Run, open_run
 from tests.run import tiny
-from tests.run.fakes import Answer, FakeForge
-
-MS = 1_000_000
-
-
-def _evidence(repetition: Repetition, *, late_ms: float = 0.0, error: str | None = None, end: int = 0) -> Evidence:
-    """Five chunks of ten bytes, each read a millisecond after it was due and emitted `late_ms` late."""
-    said = StreamSaid(1, 40_000, 8000, 0, [], [], {"TCP_NODELAY": (1, 1)})
-    seen = StreamSeen(1, 0, 1, 1, 0, 40_000, 8000, 0, 0, 0, MS, MS, 60 * MS, 200, "error" if error else "done", error)
-    for n in range(5):
-        due_ns, late_ns = 5 * n * MS, round(late_ms * MS)
-        emit_ns = due_ns + late_ns
-        said.chunks.append(SaidRow(10 * n, 10 * n + 10, n + 1, due_ns, emit_ns, "x"))
-        said.writes.append(WriteRow(10 * n, 10, 0, emit_ns, emit_ns))
-        seen.reads.append(ReadRow(10 * n, 10, None, emit_ns + MS))
-        seen.chunks.append(ChunkRow(10 * n + 10 + end, "x", emit_ns + MS, n + 1))
-    clocks = Clocks(0, 0, 0), Clocks(60 * MS, 60 * MS, 60 * MS)
-    return Evidence([said], ClientRecord([seen], {"TCP_NODELAY": (1, 1)}), None, *clocks, 0)
+from tests.run.fakes import Answer, FakeForge, evidence
 
 
 class _Watcher:
@@ -63,12 +45,12 @@ def _execute(run: Run, *forges: FakeForge) -> _Watcher:
 
 
 def good(repetition: Repetition) -> Evidence:
-    return _evidence(repetition)
+    return evidence(repetition)
 
 
 def late(repetition: Repetition) -> Evidence:
     """A quarter of the interval is 1.25 ms."""
-    return _evidence(repetition, late_ms=3)
+    return evidence(repetition, late_ms=3)
 
 
 def test_every_repetition_is_stored_and_the_run_is_finished(tmp_path: Path) -> None:
@@ -108,11 +90,11 @@ def test_what_stays_invalid_is_given_up(tmp_path: Path) -> None:
 
 INVALID: dict[str, tuple[Answer, str]] = {
     "a stream that failed": (
-        lambda each: _evidence(each, error="connecting to x: Connection refused"),
+        lambda each: evidence(each, error="connecting to x: Connection refused"),
         "1 of 1 streams failed: connecting to x: Connection refused",
     ),
     "sides that contradict each other": (
-        lambda each: _evidence(each, end=1),
+        lambda each: evidence(each, end=1),
         "server and client disagree about 5 chunks",
     ),
 }

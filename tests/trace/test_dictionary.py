@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lab.analysis.metrics import METRIC_DOCS
 from lab.analysis.summary import ROW_DOCS, VALID_DOC
+from lab.gate.baseline import Baseline
 from lab.trace.run_info import RunInfo
 from lab.trace.schema import TABLES, column_docs
 
@@ -51,6 +52,10 @@ def inner_models(annotation: object, step: str) -> Iterator[tuple[type[BaseModel
     own = "[]" if get_origin(annotation) is list else ".*" if get_origin(annotation) is dict else ""
     for argument in get_args(annotation):
         yield from inner_models(argument, step + own)
+
+
+def test_every_key_of_a_baseline_is_explained() -> None:
+    assert list(documented("baseline.json")) == list(keys(Baseline))
 
 
 def test_every_key_of_run_json_is_explained() -> None:
