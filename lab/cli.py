@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lab.errors import UsageError
 from lab.model.values import parse_assignments
+
+if TYPE_CHECKING:
+    from lab.trace.run_info import UntilDecided
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
@@ -24,9 +27,11 @@ def app() -> None:
     lab list                     scenarios, presets and every scenario key
     lab doctor --calibrate       what this machine can do, the remedy for what it cannot, and how exact it is
     lab probe URL                a real endpoint from outside: timings, and who holds its letters
+    lab check RUN                is it worse than it was? the regression gate, for CI
 
-    Exit codes: 0 fine · 2 wrong usage or bad input · 3 not a measurement (invalid, failed, or
-    skipped where it had to run) · 70 a fault of the lab itself · 130 interrupted.
+    Exit codes: 0 fine · 1 worse, or a budget breached (check) · 2 wrong usage or bad input · 3 not a
+    measurement (invalid, failed, or skipped where it had to run) or undecided · 70 a fault of the lab
+    itself · 130 interrupted.
     """
 
 
@@ -57,6 +62,12 @@ def _settings(pairs: tuple[str, ...], option: str) -> dict[str, Any]:
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with a run that was interrupted.")
 @click.option("--dry-run", is_flag=True, help="Check the scenario and list its cells; run nothing.")
+@click.option(
+    "--until-decided",
+    metavar="AXIS=BASE",
+    help="Add repetitions until lab check --axis AXIS --base BASE can decide; needs --max-time.",
+)
+@click.option("--max-time", metavar="T", help="Add none that would end later than T after the start, as in 5min.")
 def run(
     scenario: str,
     sets: tuple[str, ...],
@@ -67,6 +78,8 @@ def run(
     out: Path,
     resume: Path | None,
     dry_run: bool,
+    until_decided: str | None,
+    max_time: str | None,
 ) -> int:
     """Run a matrix and report on it: a shipped SCENARIO by name, or a TOML file.
 
@@ -82,8 +95,22 @@ def run(
         return session.resume(resume)
     header = {"scenario.repeat": repeat, "scenario.seed": seed}
     overrides = _settings(sets, "--set") | {key: value for key, value in header.items() if value is not None}
+    wish = _wish(until_decided, max_time)
     plan = session.plan(scenario, overrides, _settings(only, "--only"))
-    return session.describe(plan) if dry_run else session.start(plan, out, jobs)
+    return session.describe(plan) if dry_run else session.start(plan, out, jobs, wish)
+
+
+def _wish(until_decided: str | None, max_time: str | None) -> "UntilDecided | None":
+    from lab.trace.run_info import UntilDecided
+
+    if until_decided is None and max_time is None:
+        return None
+    if until_decided is None or max_time is None:
+        raise UsageError("--until-decided and --max-time belong together: what to decide, and when to give up")
+    axis, equals, base = until_decided.partition("=")
+    if not axis or not equals or not base:
+        raise UsageError(f"--until-decided {until_decided}: write AXIS=BASE, as in server.flush=every")
+    return UntilDecided(axis=axis, base=base, max_time_s=_duration_s(max_time, "--max-time"))
 
 
 def _refuse_with_resume() -> None:
@@ -102,6 +129,86 @@ def report(run: Path) -> int:
     from lab import session
 
     return session.report(run)
+
+
+@app.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path), default=Path("results/latest"))
+@click.option("--baseline", metavar="RUN_OR_FILE", type=click.Path(path_type=Path), help="Compare with another run.")
+@click.option("--axis", metavar="KEY", help="Compare cells of this run that differ in KEY alone; needs --base.")
+@click.option("--base", metavar="VALUE", help="The value of --axis that the others are compared with.")
+@click.option("--budget", "budgets", multiple=True, metavar="'NAME RULE'", help="A limit for every cell; repeatable.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="What to compare; repeatable [ttfc_ms_p50].")
+@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML too.")
+@click.option(
+    "--markdown",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a summary as Markdown too.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
+def check(
+    run: Path,
+    baseline: Path | None,
+    axis: str | None,
+    base: str | None,
+    budgets: tuple[str, ...],
+    metrics: tuple[str, ...],
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+) -> int:
+    """Is RUN worse than it was, or over its budgets? The regression gate for CI (default: results/latest).
+
+    \b
+    lab run ci --until-decided server.command='CMD OF BASE' --max-time 5min
+    lab check results/latest --axis server.command --base 'CMD OF BASE'
+    lab check results/latest --baseline results/baseline.json --metric ttfc_ms_p50 --metric gap_ms_p99
+    lab check results/latest --budget 'ttfc_ms p(95)<120' --budget 'stall_ratio_100 value==0'
+
+    --axis is the better way on a noisy machine: both sides ran in turn, A B B A, so its drift cancels. Cells are paired by
+    the values of their axes, repetitions by their number; each repetition counts once, however many chunks it has.
+
+    A comparison is worse or better when the change is beyond both floors (5 % and 1 ms; 0.1 chunks per read; 0.01 for
+    stall ratios and fluidity), with its whole 90 % interval, and not zero at a level corrected for all comparisons. It is
+    same when the interval lies within a floor, and undecided otherwise, with how many more repetitions would decide.
+    Twelve pairs decide on a quiet machine; with fewer than eight nothing can be worse or better.
+
+    A budget is NAME and a rule: avg, min, max, med or p(N) of ttfb_ms, ttfc_ms, gap_ms, lateness_ms or age_ms, or value of
+    any column of summary.csv, then < <= > >= == or !=, and a number. It is kept, or breached, when the bounds of the figure
+    are on one side of the limit (bootstrap over repetitions, six at least), and undecided between. A p(95) can only be kept
+    with 59 values, a p(99) with 299: use more streams. A scenario's own budgets stand in its table [budget].
+
+    With GITHUB_ACTIONS=true what is not fine is also annotated. --json: verdict, comparisons [{cell, axes, metric, base,
+    head, ratio, low, high, verdict}], budgets [{cell, metric, rule, value, low, high, verdict}]; low and high are the 90 %
+    interval of ratio and the bounds of value, null where not known.
+
+    Exit codes: 0 same or better and budgets kept · 1 worse, or a budget breached · 3 undecided, or not a measurement
+    (1 beats 3) · 2 wrong usage or nothing that can be compared.
+    """
+    from lab.gate.check import DEFAULT_METRICS, Wishes
+    from lab.gate.command import Outputs, run_check
+
+    wishes = Wishes(baseline, axis or "", base or "", metrics or DEFAULT_METRICS, budgets)
+    return run_check(run, wishes, Outputs(junit, markdown, as_json))
+
+
+@app.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path), default=Path("results/latest"))
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where to.")
+def baseline(run: Path, out: Path) -> int:
+    """Keep what RUN measured as a small file to compare later runs with (default: results/latest).
+
+    \b
+    lab baseline results/latest --out results/baseline.json
+    lab check results/latest --baseline results/baseline.json
+
+    It is JSON that a person can review: per cell its axes, the conditions it was measured under, and for each metric one
+    figure per valid repetition; and the machine. On another kind of machine durations are compared in ratio to a cell of
+    both on loopback with flush = every and nodelay = true, and without such a cell the baseline is refused.
+    """
+    from lab.gate.command import make_baseline
+
+    return make_baseline(run, out)
 
 
 @app.command()

@@ -5,6 +5,8 @@ The rule: what was measured is on disk before anything is drawn, and an interrup
 
 import signal
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,14 +16,17 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.errors import LabError
+from lab.gate import until
+from lab.gate.figures import Figures
 from lab.model.matrix import Cell, axis_keys, expand
 from lab.model.scenario import Scenario
 from lab.run import catalogue, outcome, runs
 from lab.run.calibration import memory
 from lab.run.forge import Forge, forges
 from lab.run.matrix import execute, resolve_paths
-from lab.run.progress import watcher
+from lab.run.progress import Watcher, watcher
 from lab.run.repetition import streaming_s
+from lab.trace.run_info import UntilDecided
 from lab.trace.store import Run, open_run
 
 # Wide enough for the matrix wherever the output goes to a file or a CI log.
@@ -62,12 +67,17 @@ def describe(made: Plan) -> int:
     return 0
 
 
-def start(made: Plan, out: Path, jobs: int) -> int:
-    """Run it into a new directory under `out`, `jobs` repetitions at a time. Raises UsageError if that is too many here."""
+def start(made: Plan, out: Path, jobs: int, wish: UntilDecided | None = None) -> int:
+    """Run it into a new directory under `out`, `jobs` repetitions at a time, and go on until `wish` is met.
+
+    Raises UsageError for a wish that cannot be met, and for more jobs than this machine bears.
+    """
     memory.require(jobs)
+    if wish is not None:
+        until.refuse_unless_comparable(made.cells, wish)
     with forges(jobs) as warm:
         resolutions = resolve_paths(warm[0], made.cells)
-        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out, jobs), warm)
+        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out, jobs, wish), warm)
 
 
 def resume(path: Path) -> int:
@@ -86,13 +96,32 @@ def _execute(run: Run, warm: list[Forge]) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with watcher() as watching:
-            execute(run, warm, watching)
+            measure(run, warm, watching)
     except (KeyboardInterrupt, LabError):
         _say_how_to_go_on(run)
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
     return _tell(run)
+
+
+def measure(run: Run, warm: Sequence[Forge], watching: Watcher) -> None:
+    """The planned matrix, and whatever it takes beyond it until the gate can decide or the time is over."""
+    wish = run.info.until_decided
+    if wish is None:
+        execute(run, warm, watching)
+        return
+    begun_s = time.monotonic() - wish.spent_s
+    figures = Figures(run)
+    try:
+        execute(run, warm, watching)
+        while not wish.over:
+            wish.spent_s = time.monotonic() - begun_s
+            watching.note(until.extend(figures, wish))
+            execute(run, warm, watching)
+    finally:
+        wish.spent_s = time.monotonic() - begun_s
+        runs.save(run)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -24,7 +24,7 @@ from tests.processes import PATIENCE_S, descendants, ends, until
 LAB = [sys.executable, "-m", "lab"]
 COMMANDS = dict(app.commands)
 # Commands of the plan that are not there yet are refused by name, like any other slip.
-NOT_THERE = ("explain", "check", "baseline", "plot")
+NOT_THERE = ("explain", "plot")
 
 TINY = """
 [scenario]
@@ -93,6 +93,26 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
         ["run", "--jobs", "2"],
         ["--jobs 2", "this machine has not been calibrated", "lab doctor --calibrate"],
     ),
+    "until decided without a limit": (
+        ["run", "--until-decided", "path=lan"],
+        ["--until-decided and --max-time belong"],
+    ),
+    "a limit without what to decide": (["run", "--max-time", "1min"], ["--until-decided and --max-time belong"]),
+    "a limit without unit": (
+        ["run", "--until-decided", "path=lan", "--max-time", "60"],
+        ["--max-time", "as in '20ms'"],
+    ),
+    "no base": (["run", "--until-decided", "path", "--max-time", "1s"], ["--until-decided path: write AXIS=BASE"]),
+    "an axis that the scenario has not": (
+        ["run", "nagle", "--until-decided", "path=lan", "--max-time", "1s"],
+        ["--axis path", "server.nodelay"],
+    ),
+    "resume until decided": (
+        ["run", "--resume", "x", "--until-decided", "a=b", "--max-time", "1s"],
+        ["--resume", "leave --until-decided, --max-time out"],
+    ),
+    "a baseline without a place": (["baseline", "x"], ["Missing option", "--out"]),
+    "a baseline of no run": (["baseline", "nowhere", "--out", "x"], ["nowhere", "run.json"]),
     "no such scenario": (["run", "typewritter"], ["'typewritter'", "No such file", "typewriter"]),
     "a scenario that is a directory": (["run", "."], ["'.'", "Is a directory"]),
     "a key that is none": (["run", "--set", "server.flsh=none"], ["unknown key 'server.flsh'", "flush, early_headers"]),

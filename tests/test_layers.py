@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("load",),
     ("session", "probe", "listing", "doctor"),
-    ("run", "report", "hops"),
+    ("run", "report", "hops", "gate"),
     ("server", "path", "clients", "charts"),
     ("trace", "analysis"),
     ("wire", "link", "linux"),

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from lab.analysis import words
 from lab.analysis.summary import Row, Summary
+from lab.model.units import NS_PER_S, format_duration
 from lab.report.captions import CAPTIONS
 from lab.report.endings import Ending, endings
 from lab.report.matrix import Matrix, matrix
@@ -187,4 +188,7 @@ def _commands(info: RunInfo) -> list[str]:
     for option, settings in (("--set", info.overrides), ("--only", info.only)):
         for key, value in settings.items():
             words += [option, f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    if wish := info.until_decided:
+        limit = format_duration(round(wish.max_time_s * NS_PER_S))
+        words += ["--until-decided", f"{wish.axis}={wish.base}", "--max-time", limit]
     return [shlex.join(words)]
