@@ -160,8 +160,8 @@ def check(
     """Is RUN worse than it was, or over its budgets? The regression gate for CI (default: results/latest).
 
     \b
-    lab run ci --until-decided server.command='CMD OF BASE' --max-time 5min
-    lab check results/latest --axis server.command --base 'CMD OF BASE'
+    lab run my.toml --until-decided server.command='COMMAND OF BASE' --max-time 5min
+    lab check results/latest --axis server.command --base 'COMMAND OF BASE'
     lab check results/latest --baseline results/baseline.json --metric ttfc_ms_p50 --metric gap_ms_p99
     lab check results/latest --budget 'ttfc_ms p(95)<120' --budget 'stall_ratio_100 value==0'
 
@@ -171,7 +171,7 @@ def check(
     A comparison is worse or better when the change is beyond both floors (5 % and 1 ms; 0.1 chunks per read; 0.01 for
     stall ratios and fluidity), with its whole 90 % interval, and not zero at a level corrected for all comparisons. It is
     same when the interval lies within a floor, and undecided otherwise, with how many more repetitions would decide.
-    Twelve pairs decide on a quiet machine; with fewer than eight nothing can be worse or better.
+    Twelve pairs decide on a quiet machine; with fewer than six (eight, of five comparisons) nothing is worse or better.
 
     A budget is NAME and a rule: avg, min, max, med or p(N) of ttfb_ms, ttfc_ms, gap_ms, lateness_ms or age_ms, or value of
     any column of summary.csv, then < <= > >= == or !=, and a number. It is kept, or breached, when the bounds of the figure
@@ -179,8 +179,9 @@ def check(
     with 59 values, a p(99) with 299: use more streams. A scenario's own budgets stand in its table [budget].
 
     With GITHUB_ACTIONS=true what is not fine is also annotated. --json: verdict, comparisons [{cell, axes, metric, base,
-    head, ratio, low, high, verdict}], budgets [{cell, metric, rule, value, low, high, verdict}]; low and high are the 90 %
-    interval of ratio and the bounds of value, null where not known.
+    head, ratio, low, high, verdict}], budgets [{cell, metric, rule, value, low, high, verdict}]. Verdicts: better, same,
+    worse, undecided, invalid; of a budget ok, worse, undecided, invalid. low and high are the 90 % interval of ratio and
+    the bounds of value, null where not known; ratio is null where a figure is 0.
 
     Exit codes: 0 same or better and budgets kept · 1 worse, or a budget breached · 3 undecided, or not a measurement
     (1 beats 3) · 2 wrong usage or nothing that can be compared.

@@ -134,7 +134,7 @@ for name in sys.argv[1:]:
     importlib.import_module(name)
 print(json.dumps(sorted(name for name in sys.modules if name.startswith("lab."))))
 """
-ELSEWHERE = ("server", "probe", "report", "analysis", "trace", "charts", "listing", "model", "wire", "link")
+ELSEWHERE = ("server", "probe", "report", "gate", "analysis", "trace", "charts", "listing", "model", "wire", "link")
 LINUX_ONLY = {"lab.linux.child", "lab.linux.namespaces", "lab.linux.tun", "lab.linux.timerfd", "lab.linux.unprivileged"}
 
 
@@ -154,6 +154,7 @@ LIGHT = {
     "the list": ("from lab.listing import lines; list(lines())", {"trio", "numpy", "pyarrow", "matplotlib"}),
     "the server": ("import lab.server.alone", {"numpy", "pyarrow", "matplotlib", "pyroute2"}),
     "the forge": ("import lab.run.forge, lab.run.conductor", {"numpy", "pyarrow", "matplotlib", "pyroute2", "rich"}),
+    "the gate": ("import lab.gate.command", {"trio", "matplotlib", "pyroute2", "jinja2"}),
     "a run": ("import lab.session, lab.run.matrix", {"matplotlib", "pyroute2", "jinja2"}),
 }
 

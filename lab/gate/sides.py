@@ -6,6 +6,7 @@ their axes. What cannot be compared is refused with the reason; nothing is left 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lab.analysis import words
 from lab.errors import UsageError
@@ -52,7 +53,7 @@ def sides_of(figures: Figures) -> list[Side]:
             conditions=conditions(cell),
             reference=is_reference(cell),
             problem=figures.problem(cell.cell),
-            figures=lambda metric, cell=cell.cell: figures.by_slot(cell, metric),  # type: ignore[misc]
+            figures=partial(figures.by_slot, cell.cell),
         )
         for cell in figures.run.info.cells
     ]

@@ -9,7 +9,8 @@ from lab.analysis import words
 from lab.analysis.comparison import Comparison, Floor
 from lab.gate.verdicts import Budgeted, Check, Compared
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+# Seven, so that one is the middle.
+_BLOCKS = "▁▂▃▄▆▇█"
 
 
 def headline(check: Check) -> str:

@@ -14,7 +14,7 @@ from lab.charts.draw import CHARTS
 from lab.report.build import build_report, render
 from lab.report.captions import CAPTIONS
 from lab.report.page import page
-from lab.trace.run_info import RUN_FILE
+from lab.trace.run_info import RUN_FILE, UntilDecided
 from lab.trace.store import Run, open_run, write_repetition
 from tests.synthetic import made_up_run, packets, repetition, table
 
@@ -176,3 +176,10 @@ def test_what_a_stream_a_server_or_a_scenario_says_stays_text(tmp_path: Path) ->
     assert html.escape(EVIL, quote=False).split("'")[0] in text
     assert len(Reader(text).all("script")) == 1
     assert "Streams that did not end well" in plain(text)
+
+
+def test_a_run_until_decided_says_so_in_its_command(run: Run) -> None:
+    wish = UntilDecided(axis="server.flush", base="every", max_time_s=90)
+    wished = Run(run.path, run.info.model_copy(update={"until_decided": wish}))
+    (command,) = page(wished, summarise(run), []).commands
+    assert command.endswith("--until-decided server.flush=every --max-time 90s")
