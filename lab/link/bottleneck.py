@@ -1,67 +1,75 @@
-"""The slowest hop: a serialiser with a droptail queue in front of it. Stamps when each packet left it.
+"""The slowest hop: a queue in front of a serialiser. Stamps when each packet left it.
 
-The rule: the link's time is exact. A packet starts at max(its arrival, link free) and takes size × 8 / rate; the part of
-a nanosecond that does not fit an integer is carried to the next packet of the same busy period, so that the rate holds
-over any length of run.
+The rule: a packet goes into service as soon as its pace lets it, at that very instant, whoever looks and when. The packet in
+service does not count as queued (as in mahimahi's `LinkQueue`, where it has left the packet queue): a queue of n packets
+therefore holds n behind the one being sent. A packet that need not wait is always accepted, whatever its size.
 """
 
+from abc import abstractmethod
 from collections import deque
+from typing import NamedTuple
 
+from lab.link.pace import Pace
 from lab.link.packet import QUEUE_FULL, Packet
 from lab.link.stage import Report, Stage
 
-BIT_NS_PER_BYTE = 8 * 1_000_000_000
 
-DEFAULT_QUEUE_PACKETS = 1000
-"""The limit where none is given: netem's own default (`limit 1000` in tc-netem(8))."""
+class Limit(NamedTuple):
+    """What may wait: so many packets, so many bytes, or packets whose service begins within so long; None is no limit."""
+
+    packets: int | None = None
+    bytes: int | None = None
+    wait_ns: int | None = None
 
 
 class Bottleneck(Stage):
-    """`rate_bps` bits per second of IP bytes, and a queue of at most `limit_packets` or `limit_bytes`.
+    """What every queue shares: its pace, its limit, and how it refuses."""
 
-    The packet in service does not count as queued (as in mahimahi's `LinkQueue`, where it has left the packet queue):
-    a queue of n packets therefore holds n behind the one being sent. A packet that finds the link idle is always
-    accepted, whatever its size. Droptail is first in, first out, so each packet's departure is known when it arrives.
-    """
-
-    def __init__(
-        self, rate_bps: int, report: Report, limit_packets: int | None = None, limit_bytes: int | None = None
-    ) -> None:
+    def __init__(self, pace: Pace, report: Report, limit: Limit) -> None:
         super().__init__()
-        self._rate_bps = rate_bps
+        self._pace = pace
+        self._begin, self._send = pace.begin, pace.send
         self._report = report
-        self._limit_packets = limit_packets
-        self._limit_bytes = limit_bytes
-        self._waiting: deque[tuple[int, int]] = deque()
+        self._limit_packets, self._limit_bytes, self._limit_wait_ns = limit
         self._waiting_bytes = 0
-        self._free_ns = 0
-        self._remainder = 0
 
-    def put(self, packet: Packet, now_ns: int) -> None:
-        """Queue the packet, start it if the link is idle, or drop it if the queue is full."""
-        self._start_waiting(now_ns)
-        start_ns = self._free_ns
-        if start_ns > now_ns:
-            if self._is_full(packet.size_bytes):
-                packet.verdict = QUEUE_FULL
-                self._report(packet)
-                return
-            self._waiting.append((start_ns, packet.size_bytes))
-            self._waiting_bytes += packet.size_bytes
-        elif start_ns < now_ns:
-            start_ns = now_ns
-            self._remainder = 0
-        whole_ns, self._remainder = divmod(packet.size_bytes * BIT_NS_PER_BYTE + self._remainder, self._rate_bps)
-        self._free_ns = packet.t_queue_out_ns = packet.t_due_ns = start_ns + whole_ns
-        self._line.append(packet)
-
-    def _start_waiting(self, now_ns: int) -> None:
-        """Take out of the queue what has gone into service by now."""
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= now_ns:
-            self._waiting_bytes -= waiting.popleft()[1]
-
-    def _is_full(self, size_bytes: int) -> bool:
-        if self._limit_packets is not None and len(self._waiting) >= self._limit_packets:
+    def _is_full(self, size_bytes: int, waiting: int, wait_ns: int) -> bool:
+        if self._limit_packets is not None and waiting >= self._limit_packets:
+            return True
+        if self._limit_wait_ns is not None and wait_ns > self._limit_wait_ns:
             return True
         return self._limit_bytes is not None and self._waiting_bytes + size_bytes > self._limit_bytes
+
+    def _drop(self, packet: Packet, verdict: int) -> None:
+        packet.verdict = verdict
+        self._report(packet)
+
+    def start(self, at_ns: int) -> None:
+        """The pace is what changes with time."""
+        self._pace.start(at_ns)
+
+    @abstractmethod
+    def put(self, packet: Packet, now_ns: int) -> None:
+        """Queue the packet, start it if the link is idle, or drop it if the queue is full."""
+
+
+class Droptail(Bottleneck):
+    """First in, first out, and what finds the queue full is dropped. So each departure is known at the arrival."""
+
+    def __init__(self, pace: Pace, report: Report, limit: Limit) -> None:
+        super().__init__(pace, report, limit)
+        self._waiting: deque[tuple[int, int]] = deque()
+
+    def put(self, packet: Packet, now_ns: int) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now_ns:  # gone into service by now
+            self._waiting_bytes -= waiting.popleft()[1]
+        begin_ns, size_bytes = self._begin(now_ns), packet.size_bytes
+        if begin_ns > now_ns:
+            if self._is_full(size_bytes, len(waiting), begin_ns - now_ns):
+                self._drop(packet, QUEUE_FULL)
+                return
+            waiting.append((begin_ns, size_bytes))
+            self._waiting_bytes += size_bytes
+        packet.t_queue_out_ns = packet.t_due_ns = self._send(begin_ns, size_bytes)
+        self._line.append(packet)

@@ -8,28 +8,39 @@ splits a packet's time into waiting and travelling.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from lab.link.bottleneck import DEFAULT_QUEUE_PACKETS, Bottleneck
-from lab.link.loss import Bernoulli, DropList
+from lab.link.bottleneck import Bottleneck, Droptail, Limit
+from lab.link.codel import CoDel
+from lab.link.jitter import draw_of
+from lab.link.loss import Bernoulli, DropList, Tail
+from lab.link.outages import Blackouts, GilbertElliott
+from lab.link.pace import pace_of
 from lab.link.packet import NULL, Packet
-from lab.link.propagation import Propagation
+from lab.link.propagation import Propagation, Reordering
 from lab.link.stage import Report, Stage
-from lab.model.path import BernoulliLoss, LinkSpec
+from lab.model.loss import BernoulliLoss, BlackoutLoss, GilbertElliottLoss, TailLoss
+from lab.model.loss import DropList as DropListLoss
+from lab.model.path import LinkSpec
+from lab.model.queue import DEFAULT_QUEUE_PACKETS, CoDelQueue, QueueLimit
 
 
 class Link:
-    """The stages of one direction, behind the same three calls that each of them has.
+    """The stages of one direction, behind the same calls that each of them has.
 
     `seed` is any string; stages derive their own from it. `report` is told of every dropped packet.
     """
 
     def __init__(self, spec: LinkSpec, seed: str, report: Report) -> None:
-        stages = [*_loss(spec, seed, report), *_bottleneck(spec, report)]
-        stages.append(Propagation(spec.delay, spec.jitter, f"{seed}/jitter"))
+        stages = [*_loss(spec, seed, report), *_bottleneck(spec, report), _propagation(spec, f"{seed}/jitter")]
         self._stages = tuple(stages)
         self._joints = tuple(pairwise(stages))
         self._last = stages[-1]
         self.put = stages[0].put
         """Accept a packet that arrives at `now_ns`."""
+
+    def start(self, at_ns: int) -> None:
+        """What changes with time counts from `at_ns`. Called before the first packet, or not at all: then from zero."""
+        for stage in self._stages:
+            stage.start(at_ns)
 
     def take(self, now_ns: int) -> Packet | None:
         """The next packet that leaves the path by `now_ns`, or None."""
@@ -41,14 +52,17 @@ class Link:
         """The earliest instant (ns) at which `take` can give a packet, or None while the link is empty.
 
         Behind the last stage's first packet nothing can overtake, so the earlier stages matter only when it is empty;
-        then what they hold needs at least the floors of the stages still to come.
+        then what they hold needs at least the floors of the stages still to come. Where packets overtake, all matter.
         """
-        floor_ns = 0
+        floor_ns, earliest_ns = 0, None
         for stage in reversed(self._stages):
             if (deadline_ns := stage.deadline()) is not None:
-                return deadline_ns + floor_ns
+                deadline_ns += floor_ns
+                if not self._last.overtakes:
+                    return deadline_ns
+                earliest_ns = deadline_ns if earliest_ns is None else min(earliest_ns, deadline_ns)
             floor_ns += stage.floor_ns
-        return None
+        return earliest_ns
 
     def held(self, now_ns: int) -> Iterator[Packet]:
         """What is still on its way at `now_ns`, in order. A packet that waits for the bottleneck has no `t_due_ns` yet."""
@@ -67,16 +81,43 @@ class Link:
 
 
 def _loss(spec: LinkSpec, seed: str, report: Report) -> Iterator[Stage]:
-    if isinstance(spec.loss, BernoulliLoss):
-        yield Bernoulli(spec.loss.probability, f"{seed}/loss", report)
-    elif spec.loss is not None:
-        yield DropList(spec.loss.packets, report)
+    match spec.loss:
+        case BernoulliLoss(probability=probability):
+            yield Bernoulli(probability, f"{seed}/loss", report)
+        case DropListLoss(packets=packets):
+            yield DropList(packets, report)
+        case GilbertElliottLoss() as loss:
+            stays_ns, losses = (loss.good, loss.bad), (loss.good_loss, loss.bad_loss)
+            yield GilbertElliott(stays_ns, losses, f"{seed}/bursts", report)
+        case BlackoutLoss(periods=periods, every=every_ns):
+            yield Blackouts([(period.at, period.end_ns) for period in periods], every_ns, report)
+        case TailLoss():
+            yield Tail(report)
 
 
-def _bottleneck(spec: LinkSpec, report: Report) -> Iterator[Stage]:
+def _bottleneck(spec: LinkSpec, report: Report) -> Iterator[Bottleneck]:
     if spec.rate is None:
         return
-    if spec.queue is None:
-        yield Bottleneck(spec.rate, report, limit_packets=DEFAULT_QUEUE_PACKETS)
+    pace = pace_of(spec.rate)
+    if isinstance(spec.queue, CoDelQueue):
+        limit = Limit(spec.queue.limit.packets, spec.queue.limit.bytes)
+        yield CoDel(pace, report, limit, spec.queue.target, spec.queue.interval)
     else:
-        yield Bottleneck(spec.rate, report, spec.queue.packets, spec.queue.in_bytes(spec.rate))
+        yield Droptail(pace, report, _limit(spec))
+
+
+def _limit(spec: LinkSpec) -> Limit:
+    """A time is the bytes that a constant rate sends in it; at a rate that changes, nobody waits longer than that."""
+    match spec.queue:
+        case QueueLimit() as queue if isinstance(spec.rate, int):
+            return Limit(queue.packets, queue.in_bytes(spec.rate))
+        case QueueLimit() as queue:
+            return Limit(queue.packets, queue.bytes, queue.duration_ns)
+    return Limit(DEFAULT_QUEUE_PACKETS)
+
+
+def _propagation(spec: LinkSpec, seed: str) -> Stage:
+    if spec.jitter is None or not spec.varies:
+        return Propagation(spec.delay)
+    draw = draw_of(spec.jitter, seed)
+    return Reordering(spec.delay, draw) if spec.jitter.reorder else Propagation(spec.delay, draw)

@@ -10,8 +10,21 @@ NULL = -1
 UP, DOWN = 0, 1
 DIRECTIONS = ("up", "down")
 
-SENT, HELD, LOST, LISTED, QUEUE_FULL = range(5)
-VERDICTS = ("sent", "held", "dropped: loss", "dropped: drop-list", "dropped: queue full")
+SENT, HELD, LOST, LISTED, QUEUE_FULL, BURST, BLACKOUT, TAIL, CODEL = range(9)
+VERDICTS = (
+    "sent",
+    "held",
+    "dropped: loss",
+    "dropped: drop-list",
+    "dropped: queue full",
+    "dropped: burst",
+    "dropped: blackout",
+    "dropped: tail",
+    "dropped: codel",
+)
+
+FIN = 0x01
+"""The bit of `flags` (RFC 9293 §3.1)."""
 
 
 class Packet:

@@ -18,12 +18,19 @@ class Stage(ABC):
     """Packets in, the same packets out in the same order, each at its `t_due_ns` or later.
 
     `floor_ns` is the least time a packet spends here: it lets a caller sleep through this stage towards the next one.
+    `overtakes` says that a packet may leave before one that came before it.
     """
 
     floor_ns = 0
+    overtakes = False
 
     def __init__(self) -> None:
         self._line: deque[Packet] = deque()
+        self._zero_ns = 0
+
+    def start(self, at_ns: int) -> None:
+        """What changes with time counts from `at_ns`. Called before the first packet, or not at all: then from zero."""
+        self._zero_ns = at_ns
 
     @abstractmethod
     def put(self, packet: Packet, now_ns: int) -> None:

@@ -1,6 +1,7 @@
 """What all specifications share: frozen, closed to unknown keys, each key with its one-line description."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,3 +16,22 @@ class Spec(BaseModel):
 
     shorthands: ClassVar[tuple[str, ...]] = ()
     """Keys that are accepted beside the fields, and turned into them."""
+
+
+class Model(Spec):
+    """One way of several to set a key: a table whose `model` says which. `form` is how to write it, for `lab list`."""
+
+    form: ClassVar[str]
+    model: str
+
+
+def with_model(value: Mapping[str, Any], marks: Mapping[str, str]) -> dict[str, Any]:
+    """The table with its `model`: the one it names, else the one whose mark it has, else the first of `marks`.
+
+    `marks` gives for each model a key that no other has. Raises ValueError for a model that is none of them.
+    """
+    guessed = next((model for model, mark in marks.items() if mark in value), next(iter(marks)))
+    model = value.get("model", guessed)
+    if model not in marks:
+        raise ValueError(f"model = {model!r}: one of {', '.join(map(repr, marks))}")
+    return {**value, "model": model}

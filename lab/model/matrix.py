@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.errors import ScenarioError
 from lab.model.base import Spec
+from lab.model.inputs import with_files
 from lab.model.path import LINK_KEYS
 from lab.model.problems import build
 from lab.model.scenario import TABLES, CellSpec, Scenario, Settings
@@ -123,6 +124,8 @@ def _cell(scenario: Scenario, axes: Settings, name: str) -> Cell:
     workload = document.get("workload")
     if scenario.read_capture and isinstance(workload, dict) and isinstance(file := workload.get("capture"), str):
         document["workload"] = {**workload, "capture": scenario.read_capture(file)}
+    if scenario.read_file and "path" in document:
+        document["path"] = with_files(document["path"], scenario.read_file, where)
     return Cell(name=name or slug(axes), axes=axes, spec=build(CellSpec, document, where))
 
 

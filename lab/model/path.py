@@ -3,120 +3,34 @@
 Says nothing about how: `lab.path` applies it or refuses. "up" is client to server, "down" is server to client.
 """
 
-import math
-import re
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_serializer, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from lab.model.base import Spec
+from lab.model.jitter import Jitter
+from lab.model.loss import BlackoutLoss, Loss
 from lab.model.presets import PRESETS
-from lab.model.units import (
-    NS_PER_S,
-    Duration,
-    Rate,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
-
-
-class QueueLimit(Spec):
-    """The bottleneck's droptail limit: exactly one of packets, bytes, or the time the link needs to send a full queue."""
-
-    packets: int | None = None
-    bytes: int | None = None
-    duration_ns: int | None = None
-
-    def in_bytes(self, rate_bps: int) -> int | None:
-        """The limit in bytes at `rate_bps`, or None when it counts packets."""
-        if self.duration_ns is not None:
-            return math.ceil(self.duration_ns * rate_bps / (8 * NS_PER_S))
-        return self.bytes
-
-
-def parse_queue(value: object) -> QueueLimit:
-    """`"200p"`, `"64KiB"` or `"50ms"`."""
-    if isinstance(value, QueueLimit):
-        return value
-    if isinstance(value, str):
-        limit = _packets(value) or _parsed(parse_size, "bytes", value) or _parsed(parse_duration, "duration_ns", value)
-        if limit is not None:
-            return limit
-    raise ValueError(
-        f"{value!r} is no queue limit: write packets ('200p'), bytes ('64KiB') or time ('50ms'), above zero"
-    )
-
-
-def _packets(text: str) -> QueueLimit | None:
-    return QueueLimit(packets=int(text[:-1])) if re.fullmatch(r"[1-9]\d*p", text) else None
-
-
-def _parsed(parse: Callable[[object], int], field: str, text: str) -> QueueLimit | None:
-    """The limit in this unit, or None when the text is of another unit or zero."""
-    try:
-        amount = parse(text)
-    except ValueError:
-        return None
-    return QueueLimit.model_validate({field: amount}) if amount else None
-
-
-def format_queue(limit: QueueLimit) -> str:
-    """The inverse of `parse_queue`."""
-    if limit.packets is not None:
-        return f"{limit.packets}p"
-    return format_size(limit.bytes) if limit.bytes is not None else format_duration(limit.duration_ns or 0)
-
-
-class BernoulliLoss(Spec):
-    """Each packet is lost with the same probability, independently."""
-
-    model: Literal["bernoulli"] = "bernoulli"
-    probability: float = Field(ge=0, le=1)
-
-
-class DropList(Spec):
-    """Exactly these packets are lost: data-carrying packets of this direction and connection, counted from 1."""
-
-    model: Literal["drop-list"] = "drop-list"
-    packets: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, strict=False)  # TOML has lists only
-
-
-def parse_loss(value: object) -> object:
-    """`"2%"` → Bernoulli; a table is of the model that it names, else of the one whose key it has."""
-    if isinstance(value, str):
-        number = value.removesuffix("%")
-        try:
-            percent = float(number) if value.endswith("%") else math.nan
-        except ValueError:
-            percent = math.nan
-        if not 0 <= percent <= 100:
-            raise ValueError(f"{value!r} is no loss: write '2%' (0 to 100), or a table with model = 'drop-list'")
-        return BernoulliLoss(probability=percent / 100)
-    if isinstance(value, dict):
-        model = value.get("model", "drop-list" if "packets" in value else "bernoulli")
-        if model not in ("bernoulli", "drop-list"):
-            raise ValueError(f"model = {model!r}: one of 'bernoulli', 'drop-list'")
-        return {**value, "model": model}
-    if isinstance(value, BernoulliLoss | DropList):
-        return value
-    raise ValueError(f"{value!r} is no loss: write '2%', or a table with model = 'drop-list'")
-
-
-Queue = Annotated[QueueLimit, BeforeValidator(parse_queue), PlainSerializer(format_queue)]
-Loss = Annotated[BernoulliLoss | DropList, Field(discriminator="model"), BeforeValidator(parse_loss)]
+from lab.model.queue import LinkQueue
+from lab.model.rate import LinkRate, slowest_bps
+from lab.model.units import NS_PER_S, Duration
 
 
 class LinkSpec(Spec):
     """One direction of the path."""
 
     delay: Duration = Field(0, description="one-way propagation delay (RTT = up + down)")
-    jitter: Duration = Field(0, description="standard deviation of the delay; order is kept")
-    loss: Loss | None = Field(None, description="'2%' (Bernoulli) or { model = 'drop-list', packets = [40] }")
-    rate: Rate | None = Field(None, description="bottleneck rate, counted in IP bytes")
-    queue: Queue | None = Field(None, description="droptail limit: '200p', '64KiB' or '50ms'; with a rate, 1000p")
+    jitter: Jitter | None = Field(
+        None, description="'3ms' (normal, σ), or a model; order is kept unless it says reorder"
+    )
+    loss: Loss | None = Field(None, description="'2%' (Bernoulli), or a model: drop-list, bursts, blackouts, tail")
+    rate: LinkRate | None = Field(
+        None, description="bottleneck rate in IP bytes: '5Mbit/s', steps over time, or a trace"
+    )
+    queue: LinkQueue | None = Field(
+        None, description="droptail limit: '200p', '64KiB' or '50ms', or CoDel; with a rate, 1000p"
+    )
 
     @model_validator(mode="after")
     def _queue_needs_rate(self) -> "LinkSpec":
@@ -127,11 +41,38 @@ class LinkSpec(Spec):
     @property
     def emulates(self) -> bool:
         """Whether anything at all is asked of the network."""
-        return bool(self.delay or self.jitter or self.loss or self.rate)
+        return bool(self.delay or self.varies or self.loss or self.rate)
+
+    @property
+    def varies(self) -> bool:
+        """Whether packets take more or less than the delay; `jitter = "0ms"` takes back what a preset says."""
+        return self.jitter is not None and self.jitter.widest_ns > 0
+
+    def drain_s(self, size_bytes: int) -> float:
+        """How long the bottleneck needs for so many bytes, at its slowest."""
+        return 8 * size_bytes / slowest_bps(self.rate) if self.rate else 0.0
+
+    def dark_s(self, span_s: float) -> float:
+        """How long at most nothing passes within so many seconds, because it was asked for."""
+        return self.loss.dark_ns(round(span_s * NS_PER_S)) / NS_PER_S if isinstance(self.loss, BlackoutLoss) else 0.0
 
 
 LINK_KEYS = tuple(LinkSpec.model_fields)
 """What may be said of one direction, or of both at once."""
+
+OWN_PRESET = ".toml"
+"""A preset that ends so is a file of the user's: what would stand in [path]. `lab/model/inputs.py` puts it in."""
+
+
+def unfolded(value: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """`base` < both directions < one direction, as two complete links beside the other keys."""
+    table = dict(value)
+    both = {key: table.pop(key) for key in LINK_KEYS if key in table}
+    for side in ("up", "down"):
+        own = table.get(side, {})
+        if isinstance(own, dict):
+            table[side] = {**base.get(side, {}), **both, **own}
+    return table
 
 
 class PathSpec(Spec):
@@ -140,7 +81,10 @@ class PathSpec(Spec):
     shorthands: ClassVar[tuple[str, ...]] = LINK_KEYS
 
     backend: Literal["auto", "tun", "loopback"] = Field("auto", description="what applies it; auto takes the best here")
-    preset: str = Field("loopback", description=f"a named path to start from: {', '.join(PRESETS)}")
+    preset: str = Field(
+        "loopback",
+        description=f"a named path to start from: {', '.join(PRESETS)}; or your own, a file.toml with the keys of [path]",
+    )
     up: LinkSpec = LinkSpec()
     down: LinkSpec = LinkSpec()
 
@@ -152,16 +96,12 @@ class PathSpec(Spec):
             value = {"preset": value}
         if not isinstance(value, dict):
             return value
-        value = dict(value)
         preset = value.get("preset", "loopback")
+        if isinstance(preset, str) and preset.endswith(OWN_PRESET) and {"up", "down"} <= value.keys():
+            return unfolded(value, {})  # it was put in already
         if not isinstance(preset, str) or preset not in PRESETS:
-            raise ValueError(f"preset = {preset!r}: one of {', '.join(PRESETS)}")
-        both = {key: value.pop(key) for key in LINK_KEYS if key in value}
-        for side in ("up", "down"):
-            own = value.get(side, {})
-            if isinstance(own, dict):
-                value[side] = {**PRESETS[preset].get(side, {}), **both, **own}
-        return value
+            raise ValueError(f"preset = {preset!r}: one of {', '.join(PRESETS)}, or a file that ends in {OWN_PRESET}")
+        return unfolded(value, PRESETS[preset])
 
     @property
     def emulates(self) -> bool:

@@ -32,4 +32,16 @@ PRESETS: dict[str, Preset] = {
     "lossy": _both(delay="50ms", loss="2%"),
     # 5 Mbit/s behind 200 full-size packets: 300,000 bytes take 480 ms to drain.
     "bufferbloat": _both(delay="20ms", rate="5Mbit/s", queue="200p"),
+    # Geometry, not a measurement: at 300 km/h a train passes 83 m a second, so a cell of 1 km every 12 s. A change of cell
+    # that fails costs half a second, a tunnel of 170 m two. RTT and rate are those of "4g".
+    "train": _both(
+        delay="85ms",
+        jitter="5ms",
+        rate="9Mbit/s",
+        loss={
+            "model": "blackouts",
+            "periods": [{"at": "1s", "for": "500ms"}, {"at": "7s", "for": "2s"}],
+            "every": "12s",
+        },
+    ),
 }

@@ -55,7 +55,8 @@ def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type
         found = list(_models_in(field.annotation)) if field else []
         if len(found) == 1:
             model = found[0]
-        members = {each.model_fields["model"].default: each for each in found} if len(found) > 1 else {}
+        members = {each.model_fields["model"].default: each for each in found if "model" in each.model_fields}
+        members = members if len(found) > 1 else {}
     return ".".join(keys), model
 
 

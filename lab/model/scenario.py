@@ -15,6 +15,7 @@ from lab.model.base import Spec
 from lab.model.budget import Budget
 from lab.model.capture import Capture
 from lab.model.client import ClientSpec
+from lab.model.inputs import ReadFile
 from lab.model.path import PathSpec
 from lab.model.problems import build
 from lab.model.proxy import ProxySpec
@@ -81,6 +82,8 @@ class Scenario(Spec):
     overrides: Settings
     read_capture: Callable[[str], Capture] | None = None
     """From the name in `workload.capture` to what was recorded: given by whoever reads files, for nothing here does."""
+    read_file: ReadFile | None = None
+    """The same for the other files that a scenario can name: traces, and paths of the user's own."""
 
     def as_written(self) -> dict[str, Any]:
         """The document as it was read, with the header as resolved; `overrides` stand beside it and in every cell."""

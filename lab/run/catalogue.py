@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.errors import UsageError
 from lab.model.capture import Capture
+from lab.model.inputs import NamedFile
 from lab.model.scenario import Scenario, parse_scenario
 from lab.trace.captures import read_capture
 
@@ -35,10 +36,29 @@ def load(wanted: str, overrides: dict[str, Any]) -> Scenario:
         ) from error
     name = re.sub(r"[^\w.-]+", "-", path.stem)  # a run's directory is called so
     scenario = parse_scenario(text, wanted, name, overrides)
-    return scenario.model_copy(update={"read_capture": functools.partial(_read_capture, path.parent)})
+    readers = {
+        "read_capture": functools.partial(_read_capture, path.parent),
+        "read_file": functools.partial(_read_file, path.parent),
+    }
+    return scenario.model_copy(update=readers)
 
 
 def _read_capture(beside: Path, name: str) -> Capture:
-    """From the working directory, as every path on the command line; else from the scenario's own."""
+    return read_capture(_found(beside, name))
+
+
+def _read_file(beside: Path, name: str, where: str) -> NamedFile:
+    path = _found(beside, name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        looked = f"{path}: looked for in the working directory and beside the file that names it"
+        raise UsageError(f"{where} = {name!r}: cannot read {looked}: {reason}: give a file that can be read") from error
+    return NamedFile(text, str(path), functools.partial(_read_file, path.parent))
+
+
+def _found(beside: Path, name: str) -> Path:
+    """From the working directory, as every path on the command line; else from that of the file that names it."""
     path = Path(name)
-    return read_capture(path if path.exists() else beside / name)
+    return path if path.exists() else beside / name

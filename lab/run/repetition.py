@@ -79,6 +79,9 @@ def deadline_s(spec: CellSpec, seed: str) -> float:
         plan_s += plan_s + max(spec.server.retry / NS_PER_S, DEFAULT_RECONNECTION_MS / 1000)
     chunk_bytes = (spec.workload.size or 16) + _FRAME_BYTES
     total_bytes = spec.client.request_count * spec.client.reuse * spec.workload.chunks * chunk_bytes
-    drain_s = 8 * total_bytes / spec.path.down.rate if spec.path.down.rate else 0.0
+    drain_s = spec.path.down.drain_s(total_bytes)
     reading_s = spec.client.reuse * spec.workload.chunks * spec.client.read_delay / NS_PER_S
-    return 2 * (plan_s + drain_s + reading_s) + 20 * spec.path.rtt_ns / NS_PER_S + _GRACE_S
+    light_s = plan_s + drain_s + reading_s
+    # TCP's back-off can double the time in the dark, and each direction has its own.
+    dark_s = spec.path.up.dark_s(light_s) + spec.path.down.dark_s(light_s)
+    return 2 * (light_s + dark_s) + 20 * spec.path.rtt_ns / NS_PER_S + _GRACE_S

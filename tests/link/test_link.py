@@ -3,7 +3,7 @@
 import pytest
 
 from lab.link.link import Link
-from lab.link.packet import LISTED, LOST, NULL, QUEUE_FULL, Packet
+from lab.link.packet import BLACKOUT, LISTED, LOST, NULL, QUEUE_FULL, Packet
 from lab.model.path import LinkSpec
 from tests.link.packets import packet
 
@@ -72,3 +72,38 @@ def test_directions_lose_different_packets() -> None:
             link.put(packet(index=index), 0)
     assert {each.verdict for each in up + down} == {LOST}
     assert [each.index for each in up] != [each.index for each in down]
+
+
+def test_a_changing_rate_bounds_the_wait_by_time() -> None:
+    dropped: list[Packet] = []
+    steps = [{"at": "0s", "rate": "12Mbit/s"}, {"at": "3ms", "rate": "1200kbit/s"}]
+    link = _link(dropped, {"rate": steps, "queue": "5ms"})
+    for index in range(1, 9):  # three at 1 ms, then 10 ms each: the fifth would wait 13
+        link.put(packet(index=index), 0)
+    assert [each.index for each in dropped] == [5, 6, 7, 8]
+
+
+def test_time_counts_from_the_start() -> None:
+    dropped: list[Packet] = []
+    link = _link(
+        dropped, {"loss": {"periods": [{"at": "1ms", "for": "1ms"}]}, "rate": [{"at": "0s", "rate": "12Mbit/s"}]}
+    )
+    link.start(100 * MS)
+    for index, now_ns in enumerate((100 * MS, 101 * MS - 1, 101 * MS, 102 * MS - 1, 102 * MS)):
+        link.put(packet(index=index), now_ns)
+    assert [(each.index, each.verdict) for each in dropped] == [(2, BLACKOUT), (3, BLACKOUT)]
+
+
+def test_an_overtaking_packet_is_not_slept_through() -> None:
+    """The first packet's line is slow; the second is still in the bottleneck, and leaves the path before it."""
+    jitter = {"model": "trace", "file": "x", "extra_ns": [50 * MS, 0], "reorder": True}
+    link = _link([], {"delay": "1ms", "jitter": jitter, "rate": "12Mbit/s"})
+    for index in (1, 2):
+        link.put(packet(index=index), 0)
+    assert link.take(1 * MS) is None
+    assert link.deadline() == 2 * MS
+    assert link.take(2 * MS) is None
+    assert link.deadline() == 3 * MS
+    out = link.take(3 * MS)
+    assert out is not None
+    assert out.index == 2

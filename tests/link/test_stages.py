@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.link.bottleneck import Bottleneck
+from lab.link.bottleneck import Droptail, Limit
+from lab.link.codel import CoDel
+from lab.link.jitter import draw_of
 from lab.link.link import Link
-from lab.link.loss import Bernoulli, DropList
+from lab.link.loss import Bernoulli, DropList, Tail
+from lab.link.outages import Blackouts, GilbertElliott
+from lab.link.pace import ConstantRate, Opportunities, Pace, SteppedRate
 from lab.link.packet import HELD, Packet
-from lab.link.propagation import Propagation
+from lab.link.propagation import Propagation, Reordering
 from lab.link.stage import Report, Stage
+from lab.model.jitter import NormalJitter, TraceJitter, UniformJitter
 from lab.model.path import LinkSpec
 from tests.link.packets import packet
 
@@ -23,24 +28,76 @@ def _link(**spec: object) -> Make:
     return lambda report: Link(LinkSpec.model_validate(spec), "7", report)
 
 
+MS = 1_000_000
+
+
+def _droptail(pace: Callable[[], Pace], limit: Limit = Limit()) -> Make:
+    return lambda report: Droptail(pace(), report, limit)
+
+
+def _codel(pace: Callable[[], Pace], limit: Limit = Limit(1000)) -> Make:
+    """Impatient, so that thirty packets are enough to see it drop."""
+    return lambda report: CoDel(pace(), report, limit, target_ns=MS // 10, interval_ns=2 * MS)
+
+
+def _10_mbits() -> Pace:
+    return ConstantRate(10_000_000)
+
+
+def _steps() -> Pace:
+    return SteppedRate([(0, 10_000_000), (3 * MS, 1_234_567), (9 * MS, 20_000_000), (11 * MS, 999_983)])
+
+
+def _opportunities() -> Pace:
+    return Opportunities([0, 0, 1, 4, 4, 9])
+
+
+def _bursts(report: Report) -> Stage:
+    return GilbertElliott((3 * MS, 2 * MS), (0.1, 0.8), "7", report)
+
+
+JITTER = NormalJitter(deviation="5ms")
+LTE = {"model": "trace", "file": "x", "opportunities_ms": [0, 1, 1, 5]}
+IMPATIENT = {"model": "codel", "target": "100us", "interval": "2ms", "limit": "9p"}
+
 QUEUES: dict[str, Make] = {
     "nothing lost": lambda report: Bernoulli(0.0, "7", report),
     "a third lost": lambda report: Bernoulli(1 / 3, "7", report),
     "all lost": lambda report: Bernoulli(1.0, "7", report),
     "drop-list": lambda report: DropList((1, 3, 4), report),
-    "10 Mbit/s": lambda report: Bottleneck(10_000_000, report),
-    "rate that is no divisor": lambda report: Bottleneck(9_999_991, report),
-    "queue of 2 packets": lambda report: Bottleneck(10_000_000, report, limit_packets=2),
-    "queue of 3000 bytes": lambda report: Bottleneck(10_000_000, report, limit_bytes=3000),
-    "no delay": lambda _: Propagation(0, 0, "7"),
-    "delay": lambda _: Propagation(20_000_000, 0, "7"),
-    "jitter": lambda _: Propagation(2_000_000, 5_000_000, "7"),
+    "bursts": _bursts,
+    "blackouts": lambda report: Blackouts([(1 * MS, 3 * MS), (4 * MS, 5 * MS)], 7 * MS, report),
+    "tail": Tail,
+    "10 Mbit/s": _droptail(_10_mbits),
+    "rate that is no divisor": _droptail(lambda: ConstantRate(9_999_991)),
+    "steps": _droptail(_steps),
+    "opportunities": _droptail(_opportunities),
+    "queue of 2 packets": _droptail(_10_mbits, Limit(packets=2)),
+    "queue of 3000 bytes": _droptail(_10_mbits, Limit(bytes=3000)),
+    "queue of 3 ms": _droptail(_steps, Limit(wait_ns=3 * MS)),
+    "queue of 2 packets before opportunities": _droptail(_opportunities, Limit(packets=2)),
+    "CoDel": _codel(_10_mbits),
+    "CoDel on steps": _codel(_steps),
+    "CoDel on opportunities": _codel(_opportunities),
+    "CoDel with a short queue": _codel(_10_mbits, Limit(packets=5)),
+    "CoDel with a queue of 3000 bytes": _codel(_opportunities, Limit(bytes=3000)),
+    "no delay": lambda _: Propagation(0),
+    "delay": lambda _: Propagation(20 * MS),
+    "jitter": lambda _: Propagation(2 * MS, draw_of(JITTER, "7")),
+    "uniform jitter": lambda _: Propagation(2 * MS, draw_of(UniformJitter(spread="3ms"), "7")),
+    "recorded jitter": lambda _: Propagation(2 * MS, draw_of(TraceJitter(file="x", extra_ns=(0, 5 * MS, 7)), "7")),
+    "reordering": lambda _: Reordering(2 * MS, draw_of(JITTER, "7")),
     "empty link": _link(),
     "whole link": _link(delay="5ms", jitter="1ms", loss="20%", rate="10Mbit/s", queue="3p"),
     "link with a drop-list": _link(
         delay="5ms", loss={"model": "drop-list", "packets": [2, 3]}, rate="1Mbit/s", queue="50ms"
     ),
+    "link of a phone": _link(delay="5ms", loss={"good": "5ms", "bad": "2ms"}, rate=LTE, queue=IMPATIENT),
+    "link that reorders": _link(
+        delay="5ms", jitter={"spread": "5ms", "reorder": True}, rate="10Mbit/s", queue=IMPATIENT
+    ),
 }
+OVERTAKING = {"reordering", "link that reorders"}
 
 ARRIVALS = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(41, 1500), st.booleans()), min_size=1, max_size=30)
 """Per packet: nanoseconds since the one before, its size, and whether somebody calls `take` after it."""
@@ -51,11 +108,12 @@ Arrivals = list[tuple[int, int, bool]]
 class Run:
     """What came of one run of a queue: packets by what became of them, and the instants of the calls that gave them."""
 
-    def __init__(self, make: Make, arrivals: Arrivals) -> None:
+    def __init__(self, make: Make, arrivals: Arrivals, start_ns: int = 0) -> None:
         self.dropped: list[Packet] = []
         self.taken: list[tuple[int, Packet]] = []
         self.queue = make(self.dropped.append)
-        self.now_ns = 0
+        self.queue.start(start_ns)
+        self.now_ns = start_ns
         for index, (gap_ns, size_bytes, takes) in enumerate(arrivals, 1):
             self.now_ns += gap_ns
             self.queue.put(packet(size_bytes, index=index, t_in_ns=self.now_ns), self.now_ns)
@@ -81,6 +139,13 @@ class Run:
         return sorted(out + [(each.index, each.verdict, 0) for each in self.dropped])
 
 
+@pytest.mark.parametrize("make", [make for name, make in QUEUES.items() if name not in OVERTAKING])
+@given(arrivals=ARRIVALS)
+def test_is_first_in_first_out_unless_asked(make: Make, arrivals: Arrivals) -> None:
+    indices = [out.index for _, out in Run(make, arrivals).finish().taken]
+    assert indices == sorted(indices)
+
+
 @pytest.mark.parametrize("make", QUEUES.values(), ids=QUEUES)
 class TestEveryQueue:
     @given(arrivals=ARRIVALS)
@@ -92,15 +157,23 @@ class TestEveryQueue:
         assert sorted(indices) == list(range(1, len(arrivals) + 1))
 
     @given(arrivals=ARRIVALS)
-    def test_is_first_in_first_out(self, make: Make, arrivals: Arrivals) -> None:
-        indices = [out.index for _, out in Run(make, arrivals).finish().taken]
-        assert indices == sorted(indices)
-
-    @given(arrivals=ARRIVALS)
     def test_gives_nothing_before_it_is_due_nor_before_it_came(self, make: Make, arrivals: Arrivals) -> None:
         run = Run(make, arrivals).finish()
         assert all(out.t_in_ns <= out.t_queue_out_ns <= out.t_due_ns for _, out in run.taken)
         assert all(out.t_due_ns <= taken_ns for taken_ns, out in run.taken)
+
+    @given(arrivals=ARRIVALS)
+    def test_gives_them_in_the_order_in_which_they_are_due(self, make: Make, arrivals: Arrivals) -> None:
+        dues_ns = [
+            out.t_due_ns for _, out in Run(make, [(gap, size, False) for gap, size, _ in arrivals]).finish().taken
+        ]
+        assert dues_ns == sorted(dues_ns)
+
+    @given(arrivals=ARRIVALS)
+    def test_shifts_with_its_start(self, make: Make, arrivals: Arrivals) -> None:
+        """What changes with time counts from there: the same packets as much later have the same fate."""
+        first, later = Run(make, arrivals).finish(), Run(make, arrivals, start_ns=10**15).finish()
+        assert [(index, verdict) for index, verdict, _ in later.fates()] == [fate[:2] for fate in first.fates()]
 
     @given(arrivals=ARRIVALS)
     def test_plans_the_same_however_late_its_caller_is(self, make: Make, arrivals: Arrivals) -> None:

@@ -44,6 +44,10 @@ def run(crossings: tuple[Crossing, Crossing], observer: Observer, log: PacketLog
     by_fd = {crossing.source_fd: crossing for crossing in crossings}
     armed_ns: int | None = None
     try:
+        epoll.poll()  # the first packet: what changes with time counts from it, not from when the relay was ready
+        start_ns = time.monotonic_ns()
+        for crossing in crossings:
+            crossing.link.start(start_ns)
         while True:
             for fd, _ in epoll.poll():
                 if fd == stop_fd:
