@@ -2,16 +2,17 @@
 
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
-from lab.model.keys import documented_keys
-from lab.model.presets import PRESETS
+from lab.model.keys import documented_forms, documented_keys
+from lab.model.presets import PRESETS, Preset
 from lab.model.units import format_duration
 from lab.model.workload import PROFILES
 from lab.run.catalogue import shipped
 
 
 def lines() -> Iterator[str]:
-    """Four parts, each under its heading."""
+    """Five parts, each under its heading."""
     yield "SCENARIOS (lab run NAME)"
     for name, path in shipped().items():
         description = tomllib.loads(path.read_text(encoding="utf-8")).get("scenario", {}).get("description", "")
@@ -26,11 +27,22 @@ def lines() -> Iterator[str]:
     yield "\nKEYS (in a scenario, --set, --only; in [matrix] with a list of values)"
     for key in documented_keys():
         yield f"  {key.dotted:<26}{key.default:<12}{key.meaning}"
+    yield "\nFORMS (of keys that take more than one value; times count from the repetition's first packet)"
+    for form in documented_forms():
+        yield f"  {form.dotted} = {f'  or  {form.dotted} = '.join(form.forms)}"
+        yield f"      {form.meaning}"
 
 
-def _preset(links: dict[str, dict[str, str]]) -> str:
+def _preset(links: Preset) -> str:
     if not links:
         return "nothing emulated: the machine itself"
-    sides = {side: ", ".join(f"{key} {value}" for key, value in link.items()) for side, link in links.items()}
+    sides = {side: ", ".join(f"{key} {_toml(value)}" for key, value in link.items()) for side, link in links.items()}
     both = len(set(sides.values())) == 1
     return f"{sides['up']} each way" if both else f"up: {sides['up']}; down: {sides['down']}"
+
+
+def _toml(value: Any) -> str:
+    """A text bare, as it is read best; a table or a list as it is written."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, list) else str(value)

@@ -19,9 +19,9 @@ class Spec(BaseModel):
 
 
 class Model(Spec):
-    """One way of several to set a key: a table whose `model` says which. `form` is how to write it, for `lab list`."""
+    """One way of several to set a key: a table whose `model` says which. `forms` are how to write it, for `lab list`."""
 
-    form: ClassVar[str]
+    forms: ClassVar[tuple[str, ...]]
     model: str
 
 

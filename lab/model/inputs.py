@@ -6,7 +6,7 @@ files. Pure: whoever reads files gives a `ReadFile`.
 
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from lab.errors import ScenarioError
 from lab.model.jitter import parse_jitter_trace
@@ -20,13 +20,11 @@ class NamedFile(NamedTuple):
 
     text: str
     source: str
-    read: "ReadFile"
+    read: "Callable[[str, str], NamedFile]"
 
 
-class ReadFile(Protocol):
-    """Reads the file `name`, which stands at `where` (a file and a dotted key). Raises UsageError."""
-
-    def __call__(self, name: str, where: str) -> NamedFile: ...
+ReadFile = Callable[[str, str], NamedFile]
+"""Reads the file of this name, which stands at this place (a file and a dotted key). Raises UsageError."""
 
 
 def with_files(path: Any, read: ReadFile, where: str) -> Any:

@@ -19,7 +19,10 @@ _LONGEST_MS = 24 * 3600 * 1000
 class NormalJitter(Model):
     """Normal around the delay (σ = `deviation`), cut off at a delay of zero: what a text alone means."""
 
-    form: ClassVar[str] = "'3ms', { model = 'normal', deviation = '3ms', reorder = true }"
+    forms: ClassVar[tuple[str, ...]] = (
+        "'3ms'",
+        "{ model = 'normal', deviation = '3ms', reorder = true }",
+    )
 
     model: Literal["normal"] = "normal"
     deviation: Duration
@@ -34,7 +37,7 @@ class NormalJitter(Model):
 class UniformJitter(Model):
     """Anything from delay − spread to delay + spread, equally likely, cut off at a delay of zero."""
 
-    form: ClassVar[str] = "{ model = 'uniform', spread = '3ms' }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'uniform', spread = '3ms' }",)
 
     model: Literal["uniform"] = "uniform"
     spread: Duration
@@ -49,7 +52,7 @@ class UniformJitter(Model):
 class TraceJitter(Model):
     """As recorded: packet n of the direction takes the milliseconds of line n above the delay; the lines repeat."""
 
-    form: ClassVar[str] = "{ model = 'trace', file = 'wlan.ms' }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'trace', file = 'wlan.ms' }",)
 
     model: Literal["trace"] = "trace"
     file: str

@@ -1,14 +1,20 @@
 """Every scenario key with its default and meaning, read off the models: what `lab list` prints is what is accepted."""
 
+import inspect
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from lab.model.base import Model
 from lab.model.budget import QUANTITIES
 from lab.model.client import ClientSpec
+from lab.model.jitter import JITTERS
+from lab.model.loss import LOSSES
 from lab.model.path import LinkSpec, PathSpec
 from lab.model.proxy import ProxySpec
+from lab.model.queue import QUEUES, QueueLimit
+from lab.model.rate import RATES
 from lab.model.request import RequestSpec
 from lab.model.scenario import Header
 from lab.model.server import ServerSpec
@@ -21,6 +27,31 @@ class Key(NamedTuple):
     dotted: str
     default: str
     meaning: str
+
+
+class Form(NamedTuple):
+    """The ways to write a key that takes several models: the texts that are accepted, and what they mean."""
+
+    dotted: str
+    forms: tuple[str, ...]
+    meaning: str
+
+
+# By key: its models, in the order in which they are tried.
+_MODELS: dict[str, tuple[type[Model] | type[QueueLimit], ...]] = {
+    "path.jitter": JITTERS,
+    "path.loss": LOSSES,
+    "path.rate": RATES,
+    "path.queue": QUEUES,
+}
+
+
+def documented_forms() -> Iterator[Form]:
+    """Every form of the keys that are more than one value, with the first sentence of its model's own words."""
+    for dotted, models in _MODELS.items():
+        for model in models:
+            meaning = " ".join((inspect.getdoc(model) or "").split("\n\n")[0].split())
+            yield Form(dotted, model.forms, meaning)
 
 
 def documented_keys() -> Iterator[Key]:

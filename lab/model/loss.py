@@ -31,7 +31,10 @@ Sojourn = Annotated[int, BeforeValidator(_parse_sojourn), PlainSerializer(format
 class BernoulliLoss(Model):
     """Each packet is lost with the same probability, independently: what a text alone means."""
 
-    form: ClassVar[str] = "'2%', { model = 'bernoulli', probability = 0.02 }"
+    forms: ClassVar[tuple[str, ...]] = (
+        "'2%'",
+        "{ model = 'bernoulli', probability = 0.02 }",
+    )
 
     model: Literal["bernoulli"] = "bernoulli"
     probability: Probability
@@ -40,7 +43,7 @@ class BernoulliLoss(Model):
 class DropList(Model):
     """Exactly these packets are lost: data-carrying packets of this direction and connection, counted from 1."""
 
-    form: ClassVar[str] = "{ model = 'drop-list', packets = [40] }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'drop-list', packets = [40] }",)
 
     model: Literal["drop-list"] = "drop-list"
     packets: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1, strict=False)  # TOML has lists only
@@ -53,7 +56,9 @@ class GilbertElliottLoss(Model):
     each retransmission is one step, and they come ever more rarely (Elliott, Bell System Technical Journal 1963).
     """
 
-    form: ClassVar[str] = "{ model = 'gilbert-elliott', good = '2s', bad = '100ms', good_loss = 0.0, bad_loss = 1.0 }"
+    forms: ClassVar[tuple[str, ...]] = (
+        "{ model = 'gilbert-elliott', good = '2s', bad = '100ms', good_loss = 0.0, bad_loss = 1.0 }",
+    )
 
     model: Literal["gilbert-elliott"] = "gilbert-elliott"
     good: Sojourn
@@ -77,7 +82,9 @@ class Blackout(Spec):
 class BlackoutLoss(Model):
     """Everything is lost in these periods, counted from the first packet on the path; `every` starts them anew."""
 
-    form: ClassVar[str] = "{ model = 'blackouts', periods = [{ at = '1s', for = '500ms' }], every = '12s' }"
+    forms: ClassVar[tuple[str, ...]] = (
+        "{ model = 'blackouts', periods = [{ at = '1s', for = '500ms' }], every = '12s' }",
+    )
 
     model: Literal["blackouts"] = "blackouts"
     periods: tuple[Blackout, ...] = Field(min_length=1, strict=False)
@@ -110,7 +117,7 @@ class TailLoss(Model):
     not know the end of a body that is encrypted, has a Content-Length, or ends by a FIN in a packet of its own.
     """
 
-    form: ClassVar[str] = "{ model = 'tail' }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'tail' }",)
 
     model: Literal["tail"] = "tail"
 

@@ -53,12 +53,16 @@ def assign(document: dict[str, Any], dotted: str, value: Any, where: str) -> Non
 
 
 def _merged(table: Any, keys: list[str], value: Any, where: str) -> Any:
-    """A copy of `table` with `value` at the end of `keys`; a table as the value is laid over what is there."""
+    """A copy of `table` with `value` at the end of `keys`; a table as the value is laid over what is there.
+
+    Only a link's setting is one whole: two models of loss have no key in common.
+    """
     if not keys:
         return {**table, **value} if isinstance(table, dict) and isinstance(value, dict) else value
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: {table!r} is not a table")
-    return {**table, keys[0]: _merged(table.get(keys[0], {}), keys[1:], value, where)}
+    there = {} if keys[0] in LINK_KEYS and not keys[1:] else table.get(keys[0], {})
+    return {**table, keys[0]: _merged(there, keys[1:], value, where)}
 
 
 def _for_both(path: Any, keys: Any) -> Any:

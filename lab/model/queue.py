@@ -25,7 +25,11 @@ DEFAULT_QUEUE_PACKETS = 1000
 class QueueLimit(Spec):
     """The bottleneck's droptail limit: exactly one of packets, bytes, or the time the link needs to send a full queue."""
 
-    form: ClassVar[str] = "'200p', '64KiB', '50ms'"
+    forms: ClassVar[tuple[str, ...]] = (
+        "'200p'",
+        "'64KiB'",
+        "'50ms'",
+    )
 
     packets: int | None = None
     bytes: int | None = None
@@ -74,7 +78,7 @@ def format_queue(limit: QueueLimit) -> str:
 class CoDelQueue(Model):
     """CoDel of RFC 8289: once every packet of an `interval` has waited longer than `target`, it drops from the head."""
 
-    form: ClassVar[str] = "{ model = 'codel', target = '5ms', interval = '100ms', limit = '1000p' }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'codel', target = '5ms', interval = '100ms', limit = '1000p' }",)
 
     model: Literal["codel"] = "codel"
     target: PositiveDuration = 5 * NS_PER_MS

@@ -32,7 +32,7 @@ class RateStep(Spec):
 class RateSteps(Model):
     """From each instant on the rate beside it, the last one for ever; the first `at` is '0s', the first packet's."""
 
-    form: ClassVar[str] = "[{ at = '0s', rate = '5Mbit/s' }, { at = '2s', rate = '500kbit/s' }]"
+    forms: ClassVar[tuple[str, ...]] = ("[{ at = '0s', rate = '5Mbit/s' }, { at = '2s', rate = '500kbit/s' }]",)
 
     model: Literal["steps"] = "steps"
     steps: tuple[RateStep, ...] = Field(min_length=1, strict=False)
@@ -50,7 +50,7 @@ class RateSteps(Model):
 class RateTrace(Model):
     """A mahimahi trace: at the millisecond of each line 1504 bytes can leave, or the chance is lost; the lines repeat."""
 
-    form: ClassVar[str] = "{ model = 'trace', file = 'lte.down' }"
+    forms: ClassVar[tuple[str, ...]] = ("{ model = 'trace', file = 'lte.down' }",)
 
     model: Literal["trace"] = "trace"
     file: str

@@ -1,6 +1,6 @@
 """The bottleneck's arithmetic: exact departures, a rate that is kept, a queue that is exactly as long as asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ class Case:
 
     packets: list[tuple[int, int]]
     departures: list[int | None]
-    limit: Limit = Limit()
+    limit: Limit = field(default_factory=Limit)
 
 
 CASES = {

@@ -13,6 +13,14 @@ MS = 1_000_000
 Jitter = NormalJitter | UniformJitter | TraceJitter
 
 
+def _normal(deviation_ns: int) -> NormalJitter:
+    return NormalJitter.model_construct(deviation=deviation_ns)
+
+
+def _uniform(spread_ns: int) -> UniformJitter:
+    return UniformJitter.model_construct(spread=spread_ns)
+
+
 def _stage(delay_ns: int, jitter: Jitter | None, seed: str) -> Propagation | Reordering:
     if jitter is None:
         return Propagation(delay_ns)
@@ -28,7 +36,7 @@ def _put(delay_ns: int, jitter: Jitter | None, gap_ns: int, count: int, seed: st
 
 
 def _delays_ns(delay_ns: int, jitter_ns: int, gap_ns: int, count: int = 5000, seed: str = "1") -> list[int]:
-    jitter = NormalJitter(deviation=f"{jitter_ns}ns") if jitter_ns else None
+    jitter = _normal(jitter_ns) if jitter_ns else None
     held = _put(delay_ns, jitter, gap_ns, count, seed).held()
     return [each.t_due_ns - index * gap_ns for index, each in enumerate(held)]
 
@@ -63,7 +71,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_uniform_jitter_fills_its_spread_and_no_more() -> None:
-    stage = _put(50 * MS, UniformJitter(spread="5ms"), 1000 * MS, 5000)
+    stage = _put(50 * MS, _uniform(5 * MS), 1000 * MS, 5000)
     delays = [each.t_due_ns - each.index * 1000 * MS for each in stage.held()]
     assert 45 * MS <= min(delays) < 46 * MS
     assert 54 * MS < max(delays) <= 55 * MS
@@ -95,14 +103,12 @@ def test_what_is_held_is_in_the_order_of_leaving() -> None:
     assert [each.index for each in _put(100, REORDERED, 1, 5).held()] == [0, 3, 2, 4, 1]
 
 
-@pytest.mark.parametrize(
-    "jitter", [NormalJitter(deviation="5ms", reorder=True), UniformJitter(spread="5ms", reorder=True)]
-)
+@pytest.mark.parametrize("jitter", [_normal(5 * MS), _uniform(5 * MS)])
 def test_reordering_leaves_the_mean_alone(jitter: Jitter) -> None:
-    """Where keeping the order would let it grow: that is the difference between the two."""
-    gap_ns = MS // 10
-    free = mean(each.t_due_ns - each.index * gap_ns for each in _put(50 * MS, jitter, gap_ns, 5000).held())
-    ordered = jitter.model_copy(update={"reorder": False})
-    kept = mean(each.t_due_ns - each.index * gap_ns for each in _put(50 * MS, ordered, gap_ns, 5000).held())
+    """Where keeping the order lets it grow: that is the difference between the two."""
+    free, kept = (
+        mean(each.t_due_ns - each.index * MS // 10 for each in _put(50 * MS, made, MS // 10, 5000).held())
+        for made in (jitter.model_copy(update={"reorder": True}), jitter)
+    )
     assert abs(free - 50 * MS) < MS / 2
     assert kept > free + MS

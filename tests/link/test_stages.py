@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.link.bottleneck import Droptail, Limit
@@ -29,13 +29,14 @@ def _link(**spec: object) -> Make:
 
 
 MS = 1_000_000
+NO_LIMIT = Limit()
 
 
-def _droptail(pace: Callable[[], Pace], limit: Limit = Limit()) -> Make:
+def _droptail(pace: Callable[[], Pace], limit: Limit = NO_LIMIT) -> Make:
     return lambda report: Droptail(pace(), report, limit)
 
 
-def _codel(pace: Callable[[], Pace], limit: Limit = Limit(1000)) -> Make:
+def _codel(pace: Callable[[], Pace], limit: Limit = NO_LIMIT) -> Make:
     """Impatient, so that thirty packets are enough to see it drop."""
     return lambda report: CoDel(pace(), report, limit, target_ns=MS // 10, interval_ns=2 * MS)
 
@@ -56,7 +57,7 @@ def _bursts(report: Report) -> Stage:
     return GilbertElliott((3 * MS, 2 * MS), (0.1, 0.8), "7", report)
 
 
-JITTER = NormalJitter(deviation="5ms")
+JITTER = NormalJitter.model_construct(deviation=5 * MS)
 LTE = {"model": "trace", "file": "x", "opportunities_ms": [0, 1, 1, 5]}
 IMPATIENT = {"model": "codel", "target": "100us", "interval": "2ms", "limit": "9p"}
 
@@ -84,7 +85,7 @@ QUEUES: dict[str, Make] = {
     "no delay": lambda _: Propagation(0),
     "delay": lambda _: Propagation(20 * MS),
     "jitter": lambda _: Propagation(2 * MS, draw_of(JITTER, "7")),
-    "uniform jitter": lambda _: Propagation(2 * MS, draw_of(UniformJitter(spread="3ms"), "7")),
+    "uniform jitter": lambda _: Propagation(2 * MS, draw_of(UniformJitter.model_construct(spread=3 * MS), "7")),
     "recorded jitter": lambda _: Propagation(2 * MS, draw_of(TraceJitter(file="x", extra_ns=(0, 5 * MS, 7)), "7")),
     "reordering": lambda _: Reordering(2 * MS, draw_of(JITTER, "7")),
     "empty link": _link(),
@@ -103,6 +104,11 @@ ARRIVALS = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(41, 1500), 
 """Per packet: nanoseconds since the one before, its size, and whether somebody calls `take` after it."""
 
 Arrivals = list[tuple[int, int, bool]]
+
+
+def on_arrivals(test: Callable[..., None]) -> Callable[..., None]:
+    """Fewer examples than hypothesis would take, because there are many queues and each example is many packets."""
+    return settings(max_examples=20, deadline=None)(given(arrivals=ARRIVALS)(test))
 
 
 class Run:
@@ -139,58 +145,40 @@ class Run:
         return sorted(out + [(each.index, each.verdict, 0) for each in self.dropped])
 
 
-@pytest.mark.parametrize("make", [make for name, make in QUEUES.items() if name not in OVERTAKING])
-@given(arrivals=ARRIVALS)
-def test_is_first_in_first_out_unless_asked(make: Make, arrivals: Arrivals) -> None:
-    indices = [out.index for _, out in Run(make, arrivals).finish().taken]
-    assert indices == sorted(indices)
-
-
-@pytest.mark.parametrize("make", QUEUES.values(), ids=QUEUES)
+@pytest.mark.parametrize("name", QUEUES)
 class TestEveryQueue:
-    @given(arrivals=ARRIVALS)
-    def test_conserves_packets(self, make: Make, arrivals: Arrivals) -> None:
-        run = Run(make, arrivals)
+    @on_arrivals
+    def test_conserves_packets(self, name: str, arrivals: Arrivals) -> None:
+        run = Run(QUEUES[name], arrivals)
         queue = run.queue
         held = list(queue.held(run.now_ns) if isinstance(queue, Link) else queue.held())
         indices = [each.index for each in [*(out for _, out in run.taken), *run.dropped, *held]]
         assert sorted(indices) == list(range(1, len(arrivals) + 1))
 
-    @given(arrivals=ARRIVALS)
-    def test_gives_nothing_before_it_is_due_nor_before_it_came(self, make: Make, arrivals: Arrivals) -> None:
-        run = Run(make, arrivals).finish()
-        assert all(out.t_in_ns <= out.t_queue_out_ns <= out.t_due_ns for _, out in run.taken)
-        assert all(out.t_due_ns <= taken_ns for taken_ns, out in run.taken)
-
-    @given(arrivals=ARRIVALS)
-    def test_gives_them_in_the_order_in_which_they_are_due(self, make: Make, arrivals: Arrivals) -> None:
-        dues_ns = [
-            out.t_due_ns for _, out in Run(make, [(gap, size, False) for gap, size, _ in arrivals]).finish().taken
-        ]
+    @on_arrivals
+    def test_gives_packets_in_order_and_none_before_it_is_due(self, name: str, arrivals: Arrivals) -> None:
+        run = Run(QUEUES[name], arrivals).finish()
+        assert all(out.t_in_ns <= out.t_queue_out_ns <= out.t_due_ns <= taken_ns for taken_ns, out in run.taken)
+        if name not in OVERTAKING:
+            assert [out.index for _, out in run.taken] == sorted(out.index for _, out in run.taken)
+        dues_ns = [out.t_due_ns for taken_ns, out in run.taken]
         assert dues_ns == sorted(dues_ns)
 
-    @given(arrivals=ARRIVALS)
-    def test_shifts_with_its_start(self, make: Make, arrivals: Arrivals) -> None:
-        """What changes with time counts from there: the same packets as much later have the same fate."""
-        first, later = Run(make, arrivals).finish(), Run(make, arrivals, start_ns=10**15).finish()
-        assert [(index, verdict) for index, verdict, _ in later.fates()] == [fate[:2] for fate in first.fates()]
-
-    @given(arrivals=ARRIVALS)
-    def test_plans_the_same_however_late_its_caller_is(self, make: Make, arrivals: Arrivals) -> None:
-        prompt = Run(make, [(gap_ns, size_bytes, True) for gap_ns, size_bytes, _ in arrivals]).finish()
-        late = Run(make, [(gap_ns, size_bytes, False) for gap_ns, size_bytes, _ in arrivals]).finish()
-        assert prompt.fates() == late.fates()
-
-    @given(arrivals=ARRIVALS)
-    def test_drops_the_same_again_and_says_why(self, make: Make, arrivals: Arrivals) -> None:
-        run, again = Run(make, arrivals).finish(), Run(make, arrivals).finish()
-        assert [(each.index, each.verdict) for each in run.dropped] == [
-            (each.index, each.verdict) for each in again.dropped
-        ]
+    @on_arrivals
+    def test_decides_the_same_again_however_late_its_caller_is(self, name: str, arrivals: Arrivals) -> None:
+        prompt, late = ([(gap, size, takes) for gap, size, _ in arrivals] for takes in (True, False))
+        run, *others = (Run(QUEUES[name], each).finish() for each in (arrivals, arrivals, prompt, late))
+        assert all(other.fates() == run.fates() for other in others)
         assert all(each.verdict != HELD for each in run.dropped)
         assert all(out.verdict == HELD for _, out in run.taken)
 
-    def test_has_no_deadline_while_empty(self, make: Make) -> None:
-        run = Run(make, [])
+    @on_arrivals
+    def test_counts_time_from_its_start(self, name: str, arrivals: Arrivals) -> None:
+        """The same packets as much later have the same fate."""
+        first, later = Run(QUEUES[name], arrivals).finish(), Run(QUEUES[name], arrivals, start_ns=10**15).finish()
+        assert [(index, verdict) for index, verdict, _ in later.fates()] == [fate[:2] for fate in first.fates()]
+
+    def test_has_no_deadline_while_empty(self, name: str) -> None:
+        run = Run(QUEUES[name], [])
         assert run.queue.deadline() is None
         assert run.queue.take(10**18) is None

@@ -29,6 +29,9 @@ losses = st.one_of(
     st.floats(0, 100).map("{!r}%".format),
     st.fixed_dictionaries({"model": st.just("bernoulli"), "probability": st.floats(0, 1)}),
     st.fixed_dictionaries({"model": st.just("drop-list"), "packets": st.lists(st.integers(1, 999), min_size=1)}),
+    st.fixed_dictionaries({"good": st.just("1s"), "bad": st.just("50ms")}, optional={"bad_loss": st.floats(0, 1)}),
+    st.fixed_dictionaries({"periods": st.just([{"at": "1s", "for": "2ms"}])}, optional={"every": st.just("9s")}),
+    st.just({"model": "tail"}),
 )
 
 
@@ -36,9 +39,23 @@ def _table(**keys: st.SearchStrategy[Any]) -> Tables:
     return st.fixed_dictionaries({}, optional=keys)
 
 
+jitters = st.one_of(
+    durations,
+    st.fixed_dictionaries({"deviation": durations}, optional={"reorder": st.booleans()}),
+    st.fixed_dictionaries({"spread": durations}, optional={"reorder": st.booleans()}),
+    st.fixed_dictionaries({"file": st.just("x"), "extra_ns": st.lists(st.integers(0, 10**9), min_size=1)}),
+)
+link_rates = st.one_of(
+    rates,
+    rates.map(lambda rate: [{"at": "0s", "rate": rate}, {"at": "7ms", "rate": "1Mbit/s"}]),
+    st.lists(st.integers(0, 10**6), min_size=1).map(
+        lambda times: {"file": "x", "opportunities_ms": [*sorted(times), 10**7]}
+    ),
+)
+link_queues = st.one_of(queues, st.just({"model": "codel", "target": "7ms"}))
 links = st.one_of(
-    _table(delay=durations, jitter=durations, loss=losses),
-    st.fixed_dictionaries({"rate": rates}, optional={"delay": durations, "loss": losses, "queue": queues}),
+    _table(delay=durations, jitter=jitters, loss=losses),
+    st.fixed_dictionaries({"rate": link_rates}, optional={"delay": durations, "loss": losses, "queue": link_queues}),
 )
 paths = st.one_of(
     st.sampled_from(list(PRESETS)),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lab.errors import ScenarioError
-from lab.model.keys import Key, documented_keys
+from lab.model.keys import Key, documented_forms, documented_keys
 from lab.model.matrix import expand
 from lab.model.path import LinkSpec
 from lab.model.scenario import CellSpec, Header, read_document
@@ -55,6 +55,7 @@ VALUES = {
     "server.url": "http://127.0.0.1:8000",
     "request.body": "{}",
     "proxy.command": "nginx",
+    "path.jitter": "3ms",
     "path.loss": "2%",
     "path.rate": "5Mbit/s",
     "client.requests": 3,
@@ -73,6 +74,17 @@ TOGETHER: dict[str, dict[str, Any]] = {
 def test_a_key_without_default_is_accepted_and_changes_something(key: Key) -> None:
     settings = TOGETHER.get(key.dotted) or {key.dotted: VALUES[key.dotted]}
     assert _resolved(settings) != _resolved({})
+
+
+FORMS = [(form.dotted, text) for form in documented_forms() for text in form.forms]
+
+
+@pytest.mark.parametrize(("dotted", "text"), FORMS, ids=[text for _, text in FORMS])
+def test_every_form_is_accepted(dotted: str, text: str) -> None:
+    value = parse_value(text)
+    if isinstance(value, dict) and "file" in value:
+        value[{"path.jitter": "extra_ns", "path.rate": "opportunities_ms"}[dotted]] = [1]
+    assert _resolved({"path.rate": "5Mbit/s", dotted: value}) != _resolved({"path.rate": "5Mbit/s"})
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.dotted)

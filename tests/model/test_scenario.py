@@ -81,7 +81,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a loss above all": ("[path]\nloss = '200%'", ["path.up.loss", "'200%'", "0 to 100"]),
     "a loss model that is none": (
         "[path]\nloss = { model = 'gilbert' }",
-        ["path.up.loss", "model = 'gilbert'", "'bernoulli', 'drop-list'"],
+        ["path.up.loss", "model = 'gilbert'", "'bernoulli', 'drop-list', 'gilbert-elliott', 'blackouts', 'tail'"],
     ),
     "a drop-list of nothing": ("[path]\nloss = { model = 'drop-list' }", ["path.up.loss.packets: missing"]),
     "a drop-list with a stranger": (
@@ -95,6 +95,53 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a probability that is no number": (
         "[path.down]\nloss = { probability = nan }",
         ["path.down.loss.probability = nan", "less than or equal to 1"],
+    ),
+    "a good state without a bad one": ("[path]\nloss = { good = '1s' }", ["path.up.loss.probability: missing"]),
+    "a bad state of no time": (
+        "[path]\nloss = { good = '1s', bad = '0s' }",
+        ["path.up.loss.bad", "'0s'", "at least 1ms"],
+    ),
+    "blackouts that overlap": (
+        "[path]\nloss = { periods = [{ at = '0s', for = '2s' }, { at = '1s', for = '1s' }] }",
+        ["path.up.loss", "the period at 1s begins before the one before it has ended"],
+    ),
+    "a blackout without an end": (
+        "[path.down]\nloss = { periods = [{ at = '0s' }] }",
+        ["path.down.loss.periods.0.for: missing"],
+    ),
+    "dark for ever": (
+        "[path]\nloss = { periods = [{ at = '0s', for = '2s' }], every = '2s' }",
+        ["path.up.loss", "every = 2s", "nothing would ever pass"],
+    ),
+    "a jitter without unit": ("[path]\njitter = 3", ["path.up.jitter", "3 is no jitter", "'normal', 'uniform'"]),
+    "a jitter of an unknown kind": (
+        "[path]\njitter = { model = 'pareto' }",
+        ["path.up.jitter", "model = 'pareto'", "'normal', 'uniform', 'trace'"],
+    ),
+    "reordering in words": (
+        "[path]\njitter = { spread = '1ms', reorder = 'yes' }",
+        ["path.up.jitter.reorder = 'yes'", "valid boolean"],
+    ),
+    "a step to nothing": (
+        "[path.down]\nrate = [{ at = '0s', rate = '0bit/s' }]",
+        ["path.down.rate.steps.0.rate", "'0bit/s'", "above zero"],
+    ),
+    "a first step too late": (
+        "[path]\nrate = [{ at = '1s', rate = '1Mbit/s' }]",
+        ["path.up.rate", "the first step is at 1s: it must be at '0s'"],
+    ),
+    "a rate of an unknown kind": ("[path]\nrate = { model = 'ramp' }", ["path.up.rate", "'ramp'", "'steps', 'trace'"]),
+    "an unknown queue": (
+        "[path]\nrate = '1Mbit/s'\nqueue = { model = 'red' }",
+        ["path.up.queue", "model = 'red'", "one of 'codel'"],
+    ),
+    "a CoDel without patience": (
+        "[path]\nrate = '1Mbit/s'\nqueue = { target = '1s' }",
+        ["path.up.queue", "target = 1s is not below interval = 100ms"],
+    ),
+    "an unknown key of CoDel": (
+        "[path]\nrate = '1Mbit/s'\nqueue = { targt = '5ms' }",
+        ["unknown key 'path.up.queue.targt'", "model, target, interval, limit"],
     ),
     "a rate without unit": ("[path]\nrate = '5'", ["path.up.rate", "'5'", "bit/s, kbit/s, Mbit/s, Gbit/s"]),
     "a rate of nothing": ("[path]\nrate = '0bit/s'", ["path.up.rate", "'0bit/s'", "above zero"]),

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from lab.model.client import ArrivalSpec, ClientSpec, format_arrivals, parse_arrivals
-from lab.model.path import BernoulliLoss, DropList, LinkSpec, Loss, PathSpec, QueueLimit, format_queue, parse_queue
+from lab.model.jitter import Jitter, NormalJitter, TraceJitter, UniformJitter
+from lab.model.loss import BernoulliLoss, Blackout, BlackoutLoss, DropList, GilbertElliottLoss, Loss, TailLoss
+from lab.model.path import LinkSpec, PathSpec
 from lab.model.presets import PRESETS
+from lab.model.queue import CoDelQueue, LinkQueue, QueueLimit, format_queue, parse_queue
+from lab.model.rate import LinkRate, RateStep, RateSteps, RateTrace, slowest_bps
 from lab.model.scenario import CellSpec
 from lab.model.server import FlushSpec, ServerSpec, format_flush, parse_flush
 from lab.model.workload import PROFILES, WorkloadSpec
@@ -18,6 +22,9 @@ from tests.model import specs
 
 MS = 1_000_000
 _loss: TypeAdapter[Any] = TypeAdapter(Loss)
+_jitter: TypeAdapter[Any] = TypeAdapter(Jitter)
+_rate: TypeAdapter[Any] = TypeAdapter(LinkRate)
+_queue: TypeAdapter[Any] = TypeAdapter(LinkQueue)
 
 FLUSHES = [
     ("every", FlushSpec(kind="every"), "every"),
@@ -36,6 +43,48 @@ QUEUES = [
     ("64KiB", QueueLimit(bytes=65_536), "64KiB"),
     ("50ms", QueueLimit(duration_ns=50 * MS), "50ms"),
 ]
+LINK_QUEUES = [
+    ("200p", QueueLimit(packets=200)),
+    ({"model": "codel"}, CoDelQueue()),
+    ({"target": "1ms", "interval": "20ms"}, CoDelQueue.model_construct(target=MS, interval=20 * MS)),
+    ({"limit": "3000B"}, CoDelQueue(limit=QueueLimit(bytes=3000))),
+]
+BAD_LINK_QUEUES = ["", 200, None, [], {"model": "fq_codel"}, {"model": "droptail"}, {"model": "codel", "target": "0ms"},
+                   {"target": "100ms"}, {"interval": "5ms"}, {"limit": "0p"}, {"limit": "5ms"}, {"packets": 3}]  # fmt: skip
+
+JITTERS = [
+    ("3ms", NormalJitter.model_construct(deviation=3 * MS)),
+    ("0ms", NormalJitter.model_construct(deviation=0)),
+    ({"deviation": "3ms", "reorder": True}, NormalJitter.model_construct(deviation=3 * MS, reorder=True)),
+    ({"model": "normal", "deviation": "3ms"}, NormalJitter.model_construct(deviation=3 * MS)),
+    ({"spread": "3ms"}, UniformJitter.model_construct(spread=3 * MS)),
+    ({"file": "x", "extra_ns": [0, 5]}, TraceJitter(file="x", extra_ns=(0, 5))),
+]
+BAD_JITTERS = ["3", "", "-3ms", 3, None, True, [], {}, {"model": "pareto"}, {"model": "uniform"}, {"spread": 3},
+               {"deviation": "3ms", "spread": "3ms"}, {"spread": "3ms", "reorder": "yes"}, {"model": "trace"},
+               {"file": "nobody-read.it"}, {"file": "x", "extra_ns": []}, {"file": "x", "extra_ns": [-1]},
+               {"file": "x", "extra_ns": [1.5]}]  # fmt: skip
+
+RATES = [
+    ("5Mbit/s", 5_000_000),
+    (
+        [{"at": "0s", "rate": "5Mbit/s"}, {"at": "2s", "rate": "1kbit/s"}],
+        RateSteps(
+            steps=(
+                RateStep.model_construct(at=0, rate=5_000_000),
+                RateStep.model_construct(at=2000 * MS, rate=1000),
+            )
+        ),
+    ),
+    ({"file": "x", "opportunities_ms": [0, 0, 5]}, RateTrace(file="x", opportunities_ms=(0, 0, 5))),
+]
+BAD_RATES = ["5", "0Mbit/s", "-5Mbit/s", 5, 5.0, True, None, [], {}, {"model": "ramp"}, {"model": "trace"},
+             [{"at": "1s", "rate": "5Mbit/s"}], [{"at": "0s", "rate": "0Mbit/s"}], [{"at": "0s"}], ["5Mbit/s"],
+             [{"at": "0s", "rate": "5Mbit/s"}, {"at": "0s", "rate": "5Mbit/s"}],
+             [{"at": "0s", "rate": "5Mbit/s"}, {"at": "2s", "rate": "5Mbit/s"}, {"at": "1s", "rate": "5Mbit/s"}],
+             {"file": "nobody-read.it"}, {"file": "x", "opportunities_ms": []}, {"file": "x", "opportunities_ms": [0]},
+             {"file": "x", "opportunities_ms": [2, 1]}, {"file": "x", "opportunities_ms": [-1, 1]}]  # fmt: skip
+
 BAD_QUEUES = ["", "200", "0p", "00p", "-1p", "1.5p", "0B", "0ms", "p", "5Mbit/s", 200, None]
 
 LOSSES = [
@@ -47,10 +96,30 @@ LOSSES = [
     ({"model": "bernoulli", "probability": 1}, BernoulliLoss(probability=1)),
     ({"model": "drop-list", "packets": [40]}, DropList(packets=(40,))),
     ({"packets": [1, 2]}, DropList(packets=(1, 2))),
+    ({"good": "1s", "bad": "50ms"}, GilbertElliottLoss.model_construct(good=1000 * MS, bad=50 * MS)),
+    (
+        {"model": "gilbert-elliott", "good": "1ms", "bad": "1ms", "good_loss": 0.5, "bad_loss": 0.25},
+        GilbertElliottLoss.model_construct(good=MS, bad=MS, good_loss=0.5, bad_loss=0.25),
+    ),
+    (
+        {"periods": [{"at": "0s", "for": "1ms"}, {"at": "1ms", "for": "1ms"}], "every": "3ms"},
+        BlackoutLoss.model_construct(
+            periods=tuple(Blackout.model_construct(at=at * MS, duration=MS) for at in (0, 1)), every=3 * MS
+        ),
+    ),
+    ({"model": "tail"}, TailLoss()),
 ]
 BAD_LOSSES = ["2", "%", "-1%", "101%", "nan%", "inf%", 0.02, 2, True, None, [], {}, {"probability": 1.5},
               {"probability": float("nan")}, {"probability": True}, {"packets": []}, {"packets": [0]},
-              {"packets": [1.5]}, {"packets": 40}, {"model": "gilbert-elliott"}, {"model": "drop-list"},
+              {"packets": [1.5]}, {"packets": 40}, {"model": "gilbert"}, {"model": "drop-list"},
+              {"model": "gilbert-elliott"},
+              {"good": "1s"}, {"good": "1s", "bad": "0s"}, {"good": "999us", "bad": "1s"}, {"good": 1, "bad": 1},
+              {"good": "1s", "bad": "1s", "bad_loss": 1.5}, {"good": "1s", "bad": "1s", "good_loss": -1},
+              {"model": "tail", "packets": [1]}, {"periods": []}, {"periods": [{"at": "1s"}]},
+              {"periods": [{"at": "1s", "for": "0s"}]}, {"periods": [{"at": "-1s", "for": "1s"}]},
+              {"periods": [{"at": "0s", "for": "2s"}, {"at": "1s", "for": "1s"}]},
+              {"periods": [{"at": "0s", "for": "2s"}], "every": "1s"},
+              {"periods": [{"at": "0s", "for": "2s"}], "every": "2s"}, {"model": "blackouts"},
               {"model": "bernoulli", "packets": [1]}, {"packets": [1], "probability": 0.5}]  # fmt: skip
 
 ARRIVALS = [
@@ -76,9 +145,40 @@ def test_queue_limits(text: str, limit: QueueLimit, written: str) -> None:
     assert format_queue(limit) == written
 
 
-@pytest.mark.parametrize(("written", "loss"), LOSSES, ids=[str(case[0]) for case in LOSSES])
-def test_losses(written: object, loss: object) -> None:
-    assert _loss.validate_python(written) == loss == _loss.validate_python(loss)
+SETTINGS = [
+    *((_loss, *case) for case in LOSSES),
+    *((_jitter, *case) for case in JITTERS),
+    *((_queue, *case) for case in LINK_QUEUES),
+]
+
+
+@pytest.mark.parametrize(("key", "written", "spec"), SETTINGS, ids=[str(written) for _, written, _ in SETTINGS])
+def test_what_a_link_loses_holds_up_and_queues(key: TypeAdapter[Any], written: object, spec: object) -> None:
+    assert key.validate_python(written) == spec == key.validate_python(spec)
+    assert key.validate_python(key.dump_python(key.validate_python(written), mode="json", by_alias=True)) == spec
+
+
+@pytest.mark.parametrize(("written", "rate"), RATES, ids=[str(written) for written, _ in RATES])
+def test_rates(written: object, rate: object) -> None:
+    assert _rate.validate_python(written) == rate
+    assert _rate.validate_python(_rate.dump_python(_rate.validate_python(written), mode="json")) == rate
+
+
+SLOWEST = [(5_000_000, 5_000_000), (RATES[1][1], 1000), (RateTrace(file="x", opportunities_ms=(0, 1, 4)), 9_024_000)]
+
+
+@pytest.mark.parametrize(("rate", "bps"), SLOWEST, ids=["constant", "steps", "trace"])
+def test_the_slowest_that_a_rate_is(rate: Any, bps: int) -> None:
+    assert slowest_bps(rate) == bps
+
+
+DARK = [({"every": "10s"}, 25.0, 6.0), ({}, 25.0, 2.0)]
+
+
+@pytest.mark.parametrize(("keys", "span_s", "dark_s"), DARK, ids=["again and again", "once"])
+def test_how_long_a_path_is_dark(keys: dict[str, Any], span_s: float, dark_s: float) -> None:
+    periods = [{"at": "1s", "for": "500ms"}, {"at": "7s", "for": "1500ms"}]
+    assert LinkSpec.model_validate({"loss": {"periods": periods, **keys}}).dark_s(span_s) == dark_s
 
 
 @pytest.mark.parametrize(("text", "spec", "written", "open_loop"), ARRIVALS, ids=[case[0] for case in ARRIVALS])
@@ -93,6 +193,9 @@ REFUSED = [
     *((parse_queue, value) for value in BAD_QUEUES),
     *((parse_arrivals, value) for value in BAD_ARRIVALS),
     *((_loss.validate_python, value) for value in BAD_LOSSES),
+    *((_jitter.validate_python, value) for value in BAD_JITTERS),
+    *((_rate.validate_python, value) for value in BAD_RATES),
+    *((_queue.validate_python, value) for value in BAD_LINK_QUEUES),
 ]
 
 
