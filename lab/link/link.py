@@ -5,7 +5,7 @@ queue; the bottleneck before the distance so that the queue sees packets as the 
 splits a packet's time into waiting and travelling.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from lab.link.bottleneck import Bottleneck, Droptail, Limit
@@ -32,8 +32,14 @@ class Link:
     def __init__(self, spec: LinkSpec, seed: str, report: Report) -> None:
         stages = [*_loss(spec, seed, report), *_bottleneck(spec, report), _propagation(spec, f"{seed}/jitter")]
         self._stages = tuple(stages)
-        self._joints = tuple(pairwise(stages))
         self._last = stages[-1]
+        # Bound once: each of these is called for every packet.
+        self._joints = tuple((upstream.take, downstream.put) for upstream, downstream in pairwise(stages))
+        self._deadlines = tuple(
+            reversed([(stage.deadline, _floor_ns(stages[at + 1 :])) for at, stage in enumerate(stages)])
+        )
+        self._overtakes = self._last.overtakes
+        self._leave = self._last.take
         self.put = stages[0].put
         """Accept a packet that arrives at `now_ns`."""
 
@@ -46,7 +52,7 @@ class Link:
         """The next packet that leaves the path by `now_ns`, or None."""
         if self._joints:
             self._advance(now_ns)
-        return self._last.take(now_ns)
+        return self._leave(now_ns)
 
     def deadline(self) -> int | None:
         """The earliest instant (ns) at which `take` can give a packet, or None while the link is empty.
@@ -54,15 +60,15 @@ class Link:
         Behind the last stage's first packet nothing can overtake, so the earlier stages matter only when it is empty;
         then what they hold needs at least the floors of the stages still to come. Where packets overtake, all matter.
         """
-        floor_ns, earliest_ns = 0, None
-        for stage in reversed(self._stages):
-            if (deadline_ns := stage.deadline()) is not None:
-                deadline_ns += floor_ns
-                if not self._last.overtakes:
-                    return deadline_ns
-                earliest_ns = deadline_ns if earliest_ns is None else min(earliest_ns, deadline_ns)
-            floor_ns += stage.floor_ns
-        return earliest_ns
+        if self._overtakes:
+            return min(
+                (due_ns + floor_ns for deadline, floor_ns in self._deadlines if (due_ns := deadline()) is not None),
+                default=None,
+            )
+        for deadline, floor_ns in self._deadlines:
+            if (deadline_ns := deadline()) is not None:
+                return deadline_ns + floor_ns
+        return None
 
     def held(self, now_ns: int) -> Iterator[Packet]:
         """What is still on its way at `now_ns`, in order. A packet that waits for the bottleneck has no `t_due_ns` yet."""
@@ -75,9 +81,13 @@ class Link:
 
     def _advance(self, now_ns: int) -> None:
         """Hand on what has left each stage by now, at the instant at which it left."""
-        for upstream, downstream in self._joints:
-            while (packet := upstream.take(now_ns)) is not None:
-                downstream.put(packet, packet.t_due_ns)
+        for take, put in self._joints:
+            while (packet := take(now_ns)) is not None:
+                put(packet, packet.t_due_ns)
+
+
+def _floor_ns(stages: Sequence[Stage]) -> int:
+    return sum(stage.floor_ns for stage in stages)
 
 
 def _loss(spec: LinkSpec, seed: str, report: Report) -> Iterator[Stage]:

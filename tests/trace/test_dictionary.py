@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from lab.analysis.metrics import METRIC_DOCS
 from lab.analysis.summary import ROW_DOCS, VALID_DOC
 from lab.gate.baseline import Baseline
+from lab.link.packet import VERDICTS
 from lab.trace.run_info import RunInfo
 from lab.trace.schema import TABLES, column_docs
 
@@ -28,6 +29,11 @@ def documented(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_of_a_table_is_explained_as_in_its_schema(table: str) -> None:
     assert list(documented(table).items()) == list(column_docs(table).items())
+
+
+def test_every_verdict_of_the_packet_log_is_explained() -> None:
+    sentence = README.read_text().split("`verdict` is one of:")[1].split(". ")[0]
+    assert set(re.findall(r"`([^`]+)`", sentence)) == set(VERDICTS)
 
 
 def test_every_column_of_summary_csv_is_explained() -> None:
