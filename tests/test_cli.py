@@ -221,15 +221,9 @@ def test_the_traceback_of_a_fault_follows_on_request(
 def test_list_names_scenarios_presets_workloads_and_keys() -> None:
     done = _lab("list")
     assert (done.returncode, done.stderr) == (0, "")
-    for word in (
-        "typewriter",
-        "bufferbloat",
-        "notifications",
-        "server.notsent_lowat",
-        "workload.pause.for",
-        "gilbert-elliott",
-    ):
+    for word in ("typewriter", "bufferbloat", "notifications", "server.notsent_lowat", "workload.pause.for"):
         assert re.search(rf"^  {re.escape(word)}\s+\S", done.stdout, re.MULTILINE), word
+    assert "path.loss = { model = 'gilbert-elliott', good = " in done.stdout
 
 
 def test_doctor_gives_one_json_document() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.link.link import Link
-from lab.link.packet import BLACKOUT, LISTED, LOST, NULL, QUEUE_FULL, Packet
+from lab.link.packet import BLACKOUT, LISTED, NULL, QUEUE_FULL, Packet
 from lab.model.path import LinkSpec
 from tests.link.packets import packet
 
@@ -63,15 +63,37 @@ def test_queue_as_a_time_is_that_time_at_the_rate() -> None:
     assert [each.index for each in dropped] == [7, 8]
 
 
-def test_directions_lose_different_packets() -> None:
-    up: list[Packet] = []
-    down: list[Packet] = []
-    for seed, dropped in (("1/up", up), ("1/down", down)):
-        link = _link(dropped, {"loss": "50%"}, seed)
-        for index in range(100):
-            link.put(packet(index=index), 0)
-    assert {each.verdict for each in up + down} == {LOST}
-    assert [each.index for each in up] != [each.index for each in down]
+CHANCES: dict[str, dict[str, object]] = {
+    "loss": {"loss": "50%"},
+    "bursts": {"loss": {"good": "5ms", "bad": "5ms"}},
+    "bursts of chance": {"loss": {"good": "5ms", "bad": "5ms", "good_loss": 0.1, "bad_loss": 0.9}},
+    "jitter": {"jitter": "5ms"},
+    "uniform jitter": {"jitter": {"spread": "5ms"}},
+    "both": {"loss": "50%", "jitter": "5ms"},
+}
+
+
+@pytest.mark.parametrize("spec", CHANCES.values(), ids=CHANCES)
+def test_directions_have_chances_of_their_own_and_the_seed_decides_them(spec: dict[str, object]) -> None:
+    up, again, down = (_fates({"delay": "9ms", **spec}, seed) for seed in ("1/up", "1/up", "1/down"))
+    assert up == again
+    assert up != down
+
+
+def test_loss_and_jitter_do_not_share_their_chances() -> None:
+    """What a packet draws for one is the same whether or not the other is asked for."""
+    lossy, both = (_fates({"delay": "9ms", "loss": "50%", **more}, "1") for more in ({}, {"jitter": "5ms"}))
+    assert [index for index, due_ns in lossy if due_ns is None] == [index for index, due_ns in both if due_ns is None]
+
+
+def _fates(spec: dict[str, object], seed: str) -> list[tuple[int, int | None]]:
+    """By index, when each of a hundred packets, one a millisecond, is due; None for what is lost."""
+    dropped: list[Packet] = []
+    link = _link(dropped, spec, seed)
+    for index in range(100):
+        link.put(packet(index=index), index * MS)
+    held = [(each.index, each.t_due_ns) for each in link.held(100 * MS)]
+    return sorted([*held, *((each.index, None) for each in dropped)])
 
 
 def test_a_changing_rate_bounds_the_wait_by_time() -> None:

@@ -44,10 +44,8 @@ def run(crossings: tuple[Crossing, Crossing], observer: Observer, log: PacketLog
     by_fd = {crossing.source_fd: crossing for crossing in crossings}
     armed_ns: int | None = None
     try:
-        epoll.poll()  # the first packet: what changes with time counts from it, not from when the relay was ready
-        start_ns = time.monotonic_ns()
-        for crossing in crossings:
-            crossing.link.start(start_ns)
+        epoll.poll()
+        _start(crossings)
         while True:
             for fd, _ in epoll.poll():
                 if fd == stop_fd:
@@ -64,6 +62,13 @@ def run(crossings: tuple[Crossing, Crossing], observer: Observer, log: PacketLog
     finally:
         epoll.close()
         timer.close()
+
+
+def _start(crossings: tuple[Crossing, Crossing]) -> None:
+    """The first packet is there: what changes with time counts from it, for a server may take seconds to be ready."""
+    now_ns = time.monotonic_ns()
+    for crossing in crossings:
+        crossing.link.start(now_ns)
 
 
 def _collect(crossing: Crossing, observer: Observer) -> None:

@@ -86,6 +86,15 @@ def test_packets_cross_unchanged_in_order_both_ways(spec: dict[str, object], ben
     assert all(row == tuple(sorted(row)) for row in times)
 
 
+def test_time_counts_from_the_first_packet(benches: list[Bench]) -> None:
+    """By the clock's own zero it would be dark: each day but for its first minute."""
+    blackouts = {"periods": [{"at": "1min", "for": "1439min"}], "every": "1440min"}
+    benches.append(bench := Bench({"loss": blackouts}))
+    for way in (UP, DOWN):
+        bench.senders[way].send(tcp())
+        assert bench.receivers[way].recv(2048) == tcp()
+
+
 def test_a_full_log_ends_it(benches: list[Bench]) -> None:
     benches.append(bench := Bench({}, PacketLog(max_packets=3)))
     for _ in range(3):
