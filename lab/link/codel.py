@@ -15,7 +15,7 @@ from lab.link.packet import CODEL, QUEUE_FULL, Packet
 from lab.link.stage import Report
 
 MAXPACKET_BYTES = 1500
-"""The interface's MTU, as section 5.2 recommends: with no more than this behind it, a packet is never dropped."""
+"""The interface's MTU, as section 5.3 recommends: with no more than this behind it, a packet is never dropped."""
 
 RESUME_INTERVALS = 16
 """Dropping that starts again within so many intervals goes on at the rate at which it ended (section 5.5)."""
@@ -97,7 +97,7 @@ class CoDel(Bottleneck):
         self._lastcount = self._count
 
     def _dodequeue(self, now_ns: int) -> tuple[Packet | None, bool]:
-        """The head of the queue, and whether it may be dropped (section 5.6, `dodequeue`)."""
+        """The head of the queue, and whether it may be dropped (`dodequeue`, section 5.6)."""
         if not self._waiting:
             self._first_above_time_ns = None
             return None, False
@@ -112,5 +112,5 @@ class CoDel(Bottleneck):
         return packet, False
 
     def _control_law(self, at_ns: int) -> int:
-        """Drops come at the interval over √count: what lets TCP's rate fall linearly (section 5.3)."""
+        """Drops come at the interval over √count: what lets TCP's rate fall linearly (section 5.6)."""
         return at_ns + int(self._interval_ns / math.sqrt(self._count))

@@ -24,7 +24,9 @@ class LinkSpec(Spec):
     jitter: Jitter | None = Field(
         None, description="'3ms' (normal, σ), or a model; order is kept unless it says reorder"
     )
-    loss: Loss | None = Field(None, description="'2%' (Bernoulli), or a model: drop-list, bursts, blackouts, tail")
+    loss: Loss | None = Field(
+        None, description="'2%' (Bernoulli), or a model: drop-list, gilbert-elliott, blackouts, tail"
+    )
     rate: LinkRate | None = Field(
         None, description="bottleneck rate in IP bytes: '5Mbit/s', steps over time, or a trace"
     )

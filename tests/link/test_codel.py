@@ -84,7 +84,7 @@ def test_it_leaves_the_dropping_state_when_the_wait_falls_below() -> None:
 
 
 def test_the_last_packet_is_never_dropped() -> None:
-    """With no more than an MTU behind it, a packet goes, however long it waited (RFC 8289 §4.2, the second condition)."""
+    """With no more than an MTU behind it, a packet goes, however long it waited (RFC 8289 §5.6, the second condition)."""
     bench = Bench()
     for at_ms in range(0, 4000, 8):
         bench.put(1, at_ms, size_bytes=8 * FULL)  # 8 ms each: one in service, one waiting longer than the target
