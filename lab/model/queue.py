@@ -76,7 +76,7 @@ def format_queue(limit: QueueLimit) -> str:
 
 
 class CoDelQueue(Model):
-    """CoDel of RFC 8289: once every packet of an `interval` has waited longer than `target`, it drops from the head."""
+    """CoDel of RFC 8289: once every packet of an `interval` has waited for `target` or longer, it drops from the head."""
 
     forms: ClassVar[tuple[str, ...]] = ("{ model = 'codel', target = '5ms', interval = '100ms', limit = '1000p' }",)
 
