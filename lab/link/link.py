@@ -42,17 +42,13 @@ class Link:
         self._leave = self._last.take
         self.put = stages[0].put
         """Accept a packet that arrives at `now_ns`."""
+        self.take = self._take if self._joints else self._leave
+        """The next packet that leaves the path by `now_ns`, or None."""
 
     def start(self, at_ns: int) -> None:
         """What changes with time counts from `at_ns`. Called before the first packet, or not at all: then from zero."""
         for stage in self._stages:
             stage.start(at_ns)
-
-    def take(self, now_ns: int) -> Packet | None:
-        """The next packet that leaves the path by `now_ns`, or None."""
-        if self._joints:
-            self._advance(now_ns)
-        return self._leave(now_ns)
 
     def deadline(self) -> int | None:
         """The earliest instant (ns) at which `take` can give a packet, or None while the link is empty.
@@ -78,6 +74,10 @@ class Link:
             for packet in stage.held():
                 packet.t_queue_out_ns = packet.t_due_ns = NULL
                 yield packet
+
+    def _take(self, now_ns: int) -> Packet | None:
+        self._advance(now_ns)
+        return self._leave(now_ns)
 
     def _advance(self, now_ns: int) -> None:
         """Hand on what has left each stage by now, at the instant at which it left."""
