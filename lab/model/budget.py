@@ -15,11 +15,12 @@ from lab.model.base import Spec
 
 # One value for each stream (ttfb, ttfc) or for each chunk.
 QUANTITIES = ("ttfb_ms", "ttfc_ms", "gap_ms", "lateness_ms", "age_ms")
-# Columns of summary.csv that are figures and not counts.
+# Columns of summary.csv that say how well it went, not how much there was.
 COLUMNS = (
     "ttfb_ms_p50", "ttfc_ms_p50", "ttfc_ms_p95", "gap_ms_p50", "gap_ms_p95", "gap_ms_p99", "gap_ms_max", "lateness_ms_p50",
     "lateness_ms_p99", "age_ms_p50", "chunks_per_read", "stall_ratio_60", "stall_ratio_100", "stall_ratio_200",
-    "fluidity_index", "startup_buffer_ms", "emit_lag_ms_p99", "read_lag_ms_p99", "path_error_ms_p99",
+    "fluidity_index", "startup_buffer_ms", "emit_lag_ms_p99", "read_lag_ms_p99", "path_error_ms_p99", "ttfc_bias_ms_p50",
+    "gap_jitter_ms_p99", "reconnects", "chunks_lost", "chunks_doubled",
 )  # fmt: skip
 
 Aggregate = Literal["avg", "min", "max", "med", "p", "value"]
