@@ -27,13 +27,15 @@ def read_lag_ms(chunks: Received) -> Floats:
 def readable_ns(chunks: Received) -> tuple[Ints, Bools]:
     """Return when each received chunk could be read in the client's kernel, and where that is known, both of shape (rows,).
 
-    Readable means that no earlier byte was missing: TCP hands out bytes in order (RFC 9293 section 3.10.7.4), so a chunk
-    behind a lost segment waits for that one, and that wait is the path's, not the client's.
+    Readable means that no earlier byte was missing: a chunk behind a lost segment waits for that one, and that wait is the
+    path's, not the client's. Runs that do not say so themselves say when each chunk's own last segment came.
     """
-    recv_ns, known = known_integers(chunks.table, "recv_ns")
-    ready_ns = recv_ns.copy()
+    table = chunks.table
+    instants = pc.coalesce(table.column("readable_ns"), table.column("recv_ns"))
+    instants_ns, known = known_integers(table.append_column("ready", instants), "ready")
+    ready_ns = instants_ns.copy()
     for place in chunks.streams():
-        ready_ns[place] = np.maximum.accumulate(recv_ns[place])
+        ready_ns[place] = np.maximum.accumulate(instants_ns[place])
     return ready_ns, known
 
 

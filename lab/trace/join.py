@@ -117,6 +117,7 @@ def _add_chunks(rows: _Rows, key: dict[str, Any], response: Response) -> int:
             accepted_ns=_accepted_ns(write, sent_ns, read.read_ns if read else None),
             sent_ns=sent_ns,
             recv_ns=recv_ns,
+            readable_ns=_readable_ns(response.packets, end),
             read_ns=read.read_ns if read else None,
             arrival_ns=client.arrival_ns if client else None,
             write_index=response.writes_before + server.write_index if server.write_index else None,
@@ -138,6 +139,10 @@ def _differ(response: Response, server: SaidRow, client: ChunkRow) -> bool:
 def _crossing(packets: PacketIndex | None, end: int | None) -> tuple[int | None, int | None]:
     """When the segment with the byte before `end` entered and left the path."""
     return packets.crossing(end - 1) if packets is not None and end is not None else (None, None)
+
+
+def _readable_ns(packets: PacketIndex | None, end: int | None) -> int | None:
+    return packets.readable(end - 1) if packets is not None and end is not None else None
 
 
 def _accepted_ns(write: WriteRow | None, *witnesses_ns: int | None) -> int | None:

@@ -1,12 +1,14 @@
 """Which packet carried which byte: the server's side of every connection in the packet log, by response offset.
 
 The rule: `sent` is when a segment with that byte *first* entered the path and `recv` when one first left it at the other
-end, whichever of them it was; under loss these are different packets, and the time between is the recovery.
+end, whichever of them it was; under loss these are different packets, and the time between is the recovery. `readable` is
+when the last of all bytes before it had come too.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,33 @@ class PacketIndex:
             return sent_ns, int(self.t_out_ns[first])
         carried = (self.start <= position) & (position < self.end) & self.delivered
         return sent_ns, int(self.t_out_ns[carried].min()) if carried.any() else None
+
+    def readable(self, offset: int) -> int | None:
+        """When the byte at `offset` had arrived and no earlier one was missing: TCP hands out bytes in order.
+
+        RFC 9293 section 3.10.7.4. None if that never was.
+        """
+        ends, since_ns = self._frontier
+        place = int(np.searchsorted(ends, offset + self.base, side="right"))
+        return int(since_ns[place]) if place < len(ends) else None
+
+    @cached_property
+    def _frontier(self) -> tuple[Ints, Ints]:
+        """How far the receiver can read without a gap, growing, and since when."""
+        ends, since_ns, frontier = [], [], 0
+        waiting: list[tuple[int, int]] = []
+        order = np.argsort(self.t_out_ns, kind="stable")
+        arrived = order[self.delivered[order]]
+        columns = (self.start[arrived].tolist(), self.end[arrived].tolist(), self.t_out_ns[arrived].tolist())
+        for start, end, t_out_ns in zip(*columns, strict=True):
+            before = frontier
+            heappush(waiting, (start, end))
+            while waiting and waiting[0][0] <= frontier:
+                frontier = max(frontier, heappop(waiting)[1])
+            if frontier > before:
+                ends.append(frontier)
+                since_ns.append(t_out_ns)
+        return np.asarray(ends, dtype=np.int64), np.asarray(since_ns, dtype=np.int64)
 
     @cached_property
     def _reach(self) -> Ints:

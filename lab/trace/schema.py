@@ -68,6 +68,7 @@ CHUNKS = (
     ),
     *_KERNEL_STAGES,
     _number("recv_ns", "when the segment with its last byte left the path into the client's kernel"),
+    _number("readable_ns", "when no byte of the connection up to its last one was missing in the client's kernel"),
     _number("read_ns", "when the client's `recv` that returned its last byte returned"),
     _number("arrival_ns", "when the client's decoder had completed the event; null if it never arrived"),
     _number("write_index", "index of the write that took its last byte"),

@@ -26,6 +26,12 @@ def test_read_lag(recv: list[float | None], read: list[float | None], expected: 
     np.testing.assert_array_equal(read_lag_ms(received(table("chunks", rows))), expected)
 
 
+def test_a_wait_for_what_is_no_chunk_is_no_fault_of_the_client() -> None:
+    """The response's head was lost: the first chunk's own segment lay there long before anybody could read it."""
+    rows = chunk_rows([240, 241], recv_ns=[at(20), at(40)], readable_ns=[at(240), at(240)], read_ns=[at(240), at(241)])
+    assert read_lag_ms(received(table("chunks", rows))).tolist() == [0, 1]
+
+
 def test_one_streams_loss_does_not_excuse_another() -> None:
     late = chunk_rows([500], stream=1, recv_ns=[at(400)], read_ns=[at(400)])
     other = chunk_rows([500], stream=2, recv_ns=[at(10)], read_ns=[at(30)])

@@ -7,8 +7,9 @@ import pytest
 from lab.model.matrix import expand
 from lab.run import catalogue
 from lab.run.forge import Forge
+from lab.run.matrix import judge_evidence
 from lab.run.repetition import Repetition
-from tests.e2e.harness import NS_PER_MS, Measured, Row, joined, measure
+from tests.e2e.harness import NS_PER_MS, Measured, Row, cell_of, joined, measure
 
 pytestmark = pytest.mark.needs("tun")
 
@@ -21,6 +22,21 @@ def lost(measured: Measured, verdict: str) -> list[Row]:
 
 def end_after_last_letter_ms(measured: Measured) -> float:
     return float(measured.streams[0]["end_ns"] - measured.chunks[-1]["arrival_ns"]) / NS_PER_MS
+
+
+def test_behind_a_lost_head_nobody_is_blamed_but_the_path(forge: Forge) -> None:
+    """The first letters were there long before the head was, and only with it could they be read."""
+    loss = {"model": "drop-list", "packets": [1]}
+    cell = cell_of(workload=TICKER, path={"delay": "20ms", "down": {"loss": loss}})
+    repetition = Repetition(cell, rep=1, slot=1, seed="1/1")
+    evidence = forge.conduct(repetition)
+    measured = joined(repetition, evidence)
+    assert len(lost(measured, "drop-list")) == 1
+    waited = [chunk for chunk in measured.chunks if chunk["recv_ns"] < chunk["readable_ns"]]
+    assert waited == measured.chunks[: len(waited)] != []
+    assert all(chunk["readable_ns"] <= chunk["read_ns"] for chunk in measured.chunks)
+    _, judgement = judge_evidence(repetition, evidence)
+    assert not [reason for reason in judgement.reasons if "client" in reason]
 
 
 @pytest.mark.parametrize("framing", ["chunked", "close"])

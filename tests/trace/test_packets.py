@@ -83,6 +83,34 @@ CROSSINGS: dict[str, tuple[list[Segment], dict[int, tuple[int | None, int | None
 }
 
 
+# Segments, then by offset: since when the byte and all before it can be read.
+READABLE: dict[str, tuple[list[Segment], dict[int, int | None]]] = {
+    "no packets": ([], {0: None}),
+    "in order": ([Segment(0, 10, 5, 25), Segment(10, 20, 6, 26)], {0: 25, 9: 25, 10: 26, 20: None}),
+    "behind a lost one": (
+        [Segment(0, 10, 5, verdict=LOST), Segment(10, 20, 6, 26), Segment(20, 30, 7, 27), Segment(0, 10, 46, 66)],
+        {9: 66, 10: 66, 29: 66, 30: None},
+    ),
+    "behind one that never came": ([Segment(0, 10, 5, verdict=LOST), Segment(10, 20, 6, 26)], {9: None, 19: None}),
+    "overtaken": ([Segment(0, 10, 5, 40), Segment(10, 20, 6, 26)], {9: 40, 19: 40}),
+    "sent again needlessly": (
+        [Segment(0, 10, 5, 25), Segment(0, 10, 20, 40), Segment(10, 20, 21, 41)],
+        {9: 25, 19: 41},
+    ),
+    "sent again with what follows": ([Segment(0, 10, 5, 25), Segment(5, 30, 46, 66)], {9: 25, 10: 66, 29: 66}),
+}
+
+
+@pytest.mark.parametrize(("segments", "expected"), READABLE.values(), ids=READABLE)
+def test_a_byte_can_be_read_when_none_before_it_is_missing(
+    segments: list[Segment], expected: dict[int, int | None]
+) -> None:
+    index = _index(segments)
+    assert {offset: index.readable(offset) for offset in expected} == expected
+    later = _index([Segment(0, 7, 1, 2), *(each._replace(start=each.start + 7, end=each.end + 7) for each in segments)])
+    assert {offset: later.from_offset(7).readable(offset) for offset in expected} == expected
+
+
 @pytest.mark.parametrize(("segments", "crossings"), CROSSINGS.values(), ids=CROSSINGS)
 @pytest.mark.parametrize("server_isn", [SERVER_ISN, 2**32 - 15, 2**32 - 1, 2**31 - 5])
 def test_when_a_byte_entered_and_left(

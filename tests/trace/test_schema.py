@@ -7,7 +7,7 @@ from lab.trace.schema import ALWAYS, TABLES, column_docs, empty
 
 CONTRACT = {
     "chunks": "cell rep stream seq response place offset bytes text due_ns emit_ns write_ns accepted_ns sched_ns sent_ns "
-    "acked_ns recv_ns read_ns arrival_ns write_index read_index",
+    "acked_ns recv_ns readable_ns read_ns arrival_ns write_index read_index",
     "writes": "cell rep stream index response offset bytes blocked write_ns accepted_ns sched_ns sent_ns acked_ns",
     "reads": "cell rep stream index response offset bytes stamp_ns read_ns",
     "streams": "cell rep stream connection request client_port server_port client_isn server_isn due_ns connect_ns "
