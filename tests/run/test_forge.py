@@ -155,21 +155,18 @@ def test_who_is_killed_is_named_and_nobody_stays(shared: Forge, name: str, case:
 @pytest.mark.needs("tun")
 @pytest.mark.parametrize(("name", "case"), ON_A_PATH.items(), ids=ON_A_PATH)
 def test_on_a_path_too_and_its_namespaces_go(shared: Forge, name: str, case: tuple[int, int, Any]) -> None:
-    before = _network_namespaces()
+    """A namespace without a name or a mount lives by its processes, which have ended, and by descriptors."""
     _check_death(shared, name, *case)
-    assert _network_namespaces() <= before
     assert [link for link in _open_files(_pid(shared)) if link.startswith("net:")] == []
+    assert [pid for pid in descendants(os.getpid()) if not _shares_network(pid)] == []
 
 
-def _network_namespaces() -> set[str]:
-    """Of every process on the machine."""
-    found = set()
-    for link in Path("/proc").glob("[0-9]*/ns/net"):
-        try:
-            found.add(os.readlink(link))
-        except OSError:  # it ended meanwhile
-            continue
-    return found
+def _shares_network(pid: int) -> bool:
+    """Whether the process, if it still runs, is where this one is."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+    except OSError:
+        return True
 
 
 def test_a_forge_that_is_killed_takes_everything_with_it(own: Forge) -> None:
