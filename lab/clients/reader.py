@@ -11,8 +11,8 @@ from lab.clients.content import Content
 from lab.errors import ProtocolError
 from lab.trace.records import ChunkRow, Completion, ReadRow, StreamSeen
 from lab.wire.event_source import EventSource, ReadyState
-from lab.wire.response import Ending, ResponseReader
-from lab.wire.stream import StreamReader
+from lab.wire.response import Ending
+from lab.wire.stream import StreamReader, begun_body
 
 
 class ResponseWatcher:
@@ -83,7 +83,10 @@ class ResponseWatcher:
         """How the response ended, once it is over or its connection has closed; why it is none goes into the record."""
         response = self._reader.response
         clean = self.complete or response.end_of_input() is Ending.CLEAN
-        body = b"".join(piece.data for piece in ResponseReader().feed(self._beginning))
         told_to_stop = self._source is not None and self._source.told_to_stop
         pending = self._reader.decoder.pending
-        return conclude(self._seen, self._content, Ended(clean, pending, response.headers, body, told_to_stop))
+        return conclude(
+            self._seen,
+            self._content,
+            Ended(clean, pending, response.headers, begun_body(self._beginning), told_to_stop),
+        )

@@ -88,6 +88,14 @@ class StreamReader:
         return [Arrived(event, offset, self._emitted.before(event.end))]
 
 
+def begun_body(data: bytes) -> bytes:
+    """The plain body of a response of which only the beginning is at hand. Raises as `StreamReader.feed` did for it."""
+    response = ResponseReader()
+    pieces = response.feed(data)
+    machine = _coding_of(response)
+    return b"".join(piece.data for piece in (pieces if machine is None else _decoded(pieces, machine)))
+
+
 def _coding_of(response: ResponseReader) -> Coding | None:
     names = [value for name, value in response.headers if name == "content-encoding"]
     name = ", ".join(names).strip().lower()

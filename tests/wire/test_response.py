@@ -12,7 +12,7 @@ from lab.errors import ProtocolError, UsageError
 from lab.wire.framing import framing
 from lab.wire.response import Ending, Piece, ResponseReader
 from lab.wire.sse import encode
-from lab.wire.stream import StreamReader
+from lab.wire.stream import StreamReader, begun_body
 
 HEAD = {
     "chunked": b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -214,6 +214,16 @@ def test_a_coded_body_in_any_pieces_gives_its_events(rng: random.Random) -> None
     reader = StreamReader()
     arrived = [each.event.data for part in cut_anywhere(head + coded, rng) for each in reader.feed(part)]
     assert arrived == texts
+
+
+@pytest.mark.parametrize("cut", [0, 30])
+def test_the_beginning_of_a_body_is_told_in_plain(cut: int) -> None:
+    body = b"an error page, and what it says"
+    head = CLOSE[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+    coded = _flushed([body])[0]
+    assert begun_body(head + coded) == body == begun_body(CLOSE + body)
+    assert body.startswith(begun_body(head + coded[: len(coded) - cut]))
+    assert begun_body(head[:20]) == b""
 
 
 def test_a_coding_that_is_not_known_is_refused() -> None:
