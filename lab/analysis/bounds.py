@@ -7,7 +7,7 @@ was reached, whatever the repetitions to come may do.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,17 +27,23 @@ _SEED = 1
 # A quantile has a bound on a side when values lay beyond it there, in all likelihood: qᴺ ≤ 0.05, which is 5 values for a
 # median, 59 for a p95 and 299 for a p99. A bootstrap would give the largest value seen, and be wrong in every second case.
 _UNSEEN = 0.05
+# A budget that needed more repetitions than this is not decided by measuring longer.
+_NEVER_REPETITIONS = 1000
 
 Kept = Literal["ok", "worse", "undecided"]
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """A figure and its bounds, which are None when there are too few repetitions, or values, to know them."""
+    """A figure and its bounds, which are None when there are too few repetitions, or values, to know them.
+
+    `more`: about how many more repetitions would decide; 0 when it is decided, None when no number would.
+    """
 
     value: float
     low: float | None
     high: float | None
+    more: int | None = 0
 
 
 def bounded(rule: Rule, samples: Sequence[Floats], family: int, pooled: float | None = None) -> Bounded | None:
@@ -54,12 +60,13 @@ def bounded(rule: Rule, samples: Sequence[Floats], family: int, pooled: float | 
     if rule.aggregate in ("min", "max"):
         return Bounded(value, value, value)
     if len(known) < FEWEST_REPETITIONS:
-        return Bounded(value, None, None)
+        return _with_more(rule, Bounded(value, None, None), len(known), values.size)
     draws = _draws(rule, known)
     alpha = ALPHA / family
     low, high = float(np.quantile(draws, alpha)), float(np.quantile(draws, 1 - alpha))
     below, above = _known(rule, values.size)
-    return Bounded(value, min(low, value) if below else None, max(high, value) if above else None)
+    figure = Bounded(value, min(low, value) if below else None, max(high, value) if above else None)
+    return _with_more(rule, figure, len(known), values.size)
 
 
 def _known(rule: Rule, count: int) -> tuple[bool, bool]:
@@ -78,6 +85,30 @@ def kept(rule: Rule, figure: Bounded) -> Kept:
     if rule.comparator in ("==", "!=") and inside:
         return "undecided"
     return "ok" if all(ends) else "undecided" if any(ends) else "worse"
+
+
+def _with_more(rule: Rule, figure: Bounded, repetitions: int, values: int) -> Bounded:
+    """The figure with what would decide: an estimate from the bound on the limit's side, and never a promise."""
+    if kept(rule, figure) != "undecided":
+        return figure
+    share, bound = _share(rule), figure.high
+    if rule.limit < figure.value:
+        share, bound = None if share is None else 1 - share, figure.low
+    if bound is None:
+        enough = max(FEWEST_REPETITIONS, _values_for_a_bound(share) * repetitions / values)
+    elif rule.limit == figure.value:
+        enough = math.inf
+    else:  # bounds draw together with the root of the number
+        enough = repetitions * ((bound - figure.value) / (rule.limit - figure.value)) ** 2
+    more = max(1, math.ceil(enough) - repetitions) if enough <= _NEVER_REPETITIONS else None
+    return replace(figure, more=more)
+
+
+def _values_for_a_bound(share: float | None) -> float:
+    """How many values lie beyond the quantile `share` once, in all likelihood; a mean needs none."""
+    if not share:
+        return 0
+    return math.inf if share >= 1 else math.log(_UNSEEN) / math.log(share)
 
 
 def _aggregate(rule: Rule, values: Floats) -> float:

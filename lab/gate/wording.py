@@ -6,6 +6,7 @@ The rule: a verdict never stands alone; beside it stand the change, its interval
 from collections.abc import Sequence
 
 from lab.analysis import words
+from lab.analysis.bounds import Bounded
 from lab.analysis.comparison import Comparison, Floor
 from lab.gate.verdicts import Budgeted, Check, Compared
 
@@ -66,10 +67,11 @@ def _signed(metric: str, value: float | None) -> str:
     return f"{'+' if value > 0 else ''}{words.metric(metric, value)}"
 
 
-def advice(found: Comparison) -> str:
+def advice(found: Comparison | Bounded) -> str:
     """What would decide."""
     if found.more is None:
-        return "too close to the floor, or too noisy, for any reasonable number of repetitions"
+        what = "floor" if isinstance(found, Comparison) else "limit"
+        return f"too close to the {what}, or too noisy, for any reasonable number of repetitions"
     return f"about {words.count(found.more, 'more repetition')} would decide"
 
 
@@ -101,7 +103,8 @@ def budget_remark(each: Budgeted) -> str:
     if each.verdict != "undecided":
         return each.verdict
     unknown = None in (each.found.low, each.found.high)
-    return f"undecided: {'too few values for a bound' if unknown else 'the limit lies within the bounds'}"
+    reason = "too few values for a bound" if unknown else "the limit lies within the bounds"
+    return f"undecided: {reason}: {advice(each.found)}"
 
 
 def budget_bounds(each: Budgeted) -> str:

@@ -118,3 +118,35 @@ def test_what_was_not_measured_has_no_figure() -> None:
 def test_the_figure_of_the_cell_is_its_own_and_widens_the_bounds() -> None:
     found = bounded(parse_rule("chunks_per_read", "value<1"), [np.array([2.0])] * 6, family=1, pooled=2.5)
     assert found == Bounded(2.5, 2.0, 2.5)
+
+
+MORE: dict[str, tuple[str, int, int, int | None]] = {
+    "decided": ("avg<200", 12, 5, 0),
+    "one repetition of a mean": ("avg<200", 1, 50, FEWEST_REPETITIONS - 1),
+    "one repetition of ten for a p95: 59 values": ("p(95)<200", 1, 10, 5),
+    "six repetitions of five for a p95: 59 values": ("p(95)<200", 6, 5, 6),
+    "one of a p99: 299 values": ("p(99)<200", 1, 10, 29),
+    "one of a p5 from below": ("p(5)>1", 1, 10, 5),
+    "all of them": ("p(100)<200", 12, 5, None),
+    "all of them, a limit that was passed": ("p(100)<50", 1, 5, FEWEST_REPETITIONS - 1),
+}
+
+
+@pytest.mark.parametrize(("rule", "repetitions", "each", "more"), MORE.values(), ids=MORE)
+def test_undecided_says_how_many_more_would_decide(rule: str, repetitions: int, each: int, more: int | None) -> None:
+    found = bounded(_rule(rule), _samples(repetitions, each), family=1)
+    assert found is not None
+    assert found.more == more
+
+
+def test_a_limit_within_the_bounds_takes_more_the_closer_it_is() -> None:
+    samples = _samples(12, 1)
+    value = float(np.mean(samples))
+    far, near, on_it = (bounded(_rule(f"avg<{value + by:.9f}"), samples, family=1) for by in (0.2, 0.1, 1e-6))
+    assert far is not None
+    assert near is not None
+    assert on_it is not None
+    assert far.more is not None
+    assert near.more is not None
+    assert 0 < far.more < near.more
+    assert on_it.more is None

@@ -37,7 +37,7 @@ RULE = parse_rule("ttfc_ms", "p(95)<120")
 BUDGETS = (
     Budgeted("a", "ttfc_ms", RULE, Bounded(100.0, 99.0, 101.0), "ok"),
     Budgeted("b", "ttfc_ms", RULE, Bounded(130.0, 129.0, 131.0), "worse"),
-    Budgeted("c", "ttfc_ms", RULE, Bounded(100.0, 99.0, None), "undecided"),
+    Budgeted("c", "ttfc_ms", RULE, Bounded(100.0, 99.0, None, 5), "undecided"),
     Budgeted("d", "ttfc_ms", RULE, None, "invalid", "ttfc_ms was not measured in d"),
 )
 COMPARED = (
@@ -142,7 +142,7 @@ def test_the_table_says_what_would_decide() -> None:
     assert verdicts[:3] == ["same", "worse", "better"]
     assert str(verdicts[3]).startswith("undecided: about")
     assert list(budgets.columns[-1].cells)[2:] == [
-        "undecided: too few values for a bound", "invalid: ttfc_ms was not measured in d",
+        "undecided: too few values for a bound: about 5 more repetitions would decide", "invalid: ttfc_ms was not measured in d",
     ]  # fmt: skip
 
 
