@@ -76,8 +76,13 @@ def start(made: Plan, out: Path, jobs: int, wish: UntilDecided | None = None) ->
     if wish is not None:
         until.refuse_unless_comparable(made.cells, wish)
     with forges(jobs) as warm:
-        resolutions = resolve_paths(warm[0], made.cells)
-        return _execute(runs.create(made.scenario, made.only, made.cells, resolutions, out, jobs, wish), warm)
+        return _execute(create(made, out, warm, wish), warm)
+
+
+def create(made: Plan, out: Path, warm: Sequence[Forge], wish: UntilDecided | None = None) -> Run:
+    """The new directory of a run, resolved for this machine and not yet begun. Raises StorageError, ForgeEnded."""
+    resolutions = resolve_paths(warm[0], made.cells)
+    return runs.create(made.scenario, made.only, made.cells, resolutions, out, len(warm), wish)
 
 
 def resume(path: Path) -> int:

@@ -15,7 +15,7 @@ LAB = Path(__file__).parents[1] / "lab"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("load",),
+    ("load", "testing"),
     ("session", "probe", "listing", "doctor"),
     ("run", "report", "hops", "gate"),
     ("server", "path", "clients", "charts"),
@@ -155,6 +155,10 @@ LIGHT = {
     "the server": ("import lab.server.alone", {"numpy", "pyarrow", "matplotlib", "pyroute2"}),
     "the forge": ("import lab.run.forge, lab.run.conductor", {"numpy", "pyarrow", "matplotlib", "pyroute2", "rich"}),
     "the gate": ("import lab.gate.command", {"trio", "matplotlib", "pyroute2", "jinja2"}),
+    "every pytest": (
+        "import lab.testing.plugin",
+        {"lab.testing.experiment", "lab.errors", "pydantic", "numpy", "rich"},
+    ),
     "a run": ("import lab.session, lab.run.matrix", {"matplotlib", "pyroute2", "jinja2"}),
 }
 

@@ -142,7 +142,8 @@ def test_the_table_says_what_would_decide() -> None:
     assert verdicts[:3] == ["same", "worse", "better"]
     assert str(verdicts[3]).startswith("undecided: about")
     assert list(budgets.columns[-1].cells)[2:] == [
-        "undecided: too few values for a bound: about 5 more repetitions would decide", "invalid: ttfc_ms was not measured in d",
+        "undecided: too few values for a bound: about 5 more repetitions would decide",
+        "invalid: ttfc_ms was not measured in d",
     ]  # fmt: skip
 
 
