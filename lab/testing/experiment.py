@@ -80,7 +80,8 @@ class Lab:
 
         `app`: "module:app", served by uvicorn; `command`: any server, with {host} and {port}; neither: as the scenario says.
         `settings` override keys in every cell, as `--set` does: `{"path": "wifi", "scenario.repeat": 12}`. A mapping that
-        does not say otherwise is repeated six times, the fewest with which a budget can be decided.
+        does not say otherwise is repeated six times, the fewest with which a budget can be decided. Of an application that
+        speaks OpenAI's frames say `"workload": {"format": "openai"}`, so that the role's frame is no chunk.
         """
         overrides = self._overrides(app, command, settings)
         return self._measured(scenario or {}, overrides, FEWEST_REPETITIONS, Wishes(budgets=self._budgets), "")
