@@ -45,7 +45,8 @@ def test_a_comparison_fails_unless_it_is_same_or_better(tmp_path: Path, head: li
     assert words in "\n".join(judgement.failures)
 
 
-def test_what_was_skipped_is_no_failure_and_hides_none(tmp_path: Path) -> None:
+def test_what_was_skipped_is_no_failure_and_hides_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAB_REQUIRE", raising=False)
     cells = {"near": cell("near", {"path": "loopback"}), "far": cell("far", {"path": "wifi"}, skipped=True)}
     figures = Figures(run(tmp_path, cells, {"near": steady(100)}))
     kept = judge(figures.run.info, check(figures, Wishes(budgets=("ttfc_ms avg<200",))))
