@@ -35,7 +35,9 @@ class Content:
     @classmethod
     def planned(cls, workload: WorkloadSpec, *, chunks_known: bool = True) -> "Content":
         """Of a repetition's stream. `chunks_known`: the server plans the same, so that the last planned chunk is an end."""
-        return cls(workload.format == "openai", workload.chunks if chunks_known else None)
+        openai = workload.format == "openai"
+        # Of somebody else's server the scenario may say nothing, and OpenAI's role frame taken for text is a false TTFC.
+        return cls(openai, workload.chunks) if chunks_known else cls(openai or None)
 
     @property
     def done(self) -> bool:

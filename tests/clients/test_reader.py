@@ -156,3 +156,12 @@ GARBAGE = {
 def test_garbage_is_a_protocol_error(garbage: bytes) -> None:
     with pytest.raises(ProtocolError):
         _watch([garbage], _workload("plain"))
+
+
+@pytest.mark.parametrize("form", ["plain", "openai"])
+def test_of_somebody_elses_server_the_first_event_tells_whether_it_is_openais(form: str) -> None:
+    """The scenario knows nothing of what it will say: a role frame taken for text would be a false TTFC."""
+    content = Content.planned(_workload(form), chunks_known=False)
+    seen = StreamSeen(1, 0)
+    ResponseWatcher(seen, content, lambda: 12).read(chunked(OPENAI), 11, None)
+    assert [chunk.text for chunk in seen.chunks] == TEXTS
