@@ -3,7 +3,7 @@
 The rule: everything that was asked for is judged or named as invalid with the reason; a check of nothing is refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def check(figures: Figures, wishes: Wishes) -> Check:
     return Check(
         run=figures.run.path.name,
         against=against.words,
-        compared=tuple(_compared(against.pairs, metrics)),
+        compared=tuple(compared(against.pairs, metrics, len(against.pairs) * len(metrics))),
         budgets=tuple(judged(figures, budgets)),
         problems=() if info.finished else ("the run was not finished: go on with lab run --resume",),
         notes=against.notes,
@@ -96,8 +96,8 @@ def _baseline(path: Path) -> tuple[list[Side], Mapping[str, JsonValue]]:
     return baseline.sides(), baseline.environment
 
 
-def _compared(pairs: Sequence[Pair], metrics: Sequence[str]) -> Iterable[Compared]:
-    family = len(pairs) * len(metrics)
+def compared(pairs: Iterable[Pair], metrics: Sequence[str], family: int) -> Iterator[Compared]:
+    """Each metric of each pair with its verdict, as one of `family` comparisons that a check makes. Raises StorageError."""
     for pair in pairs:
         for metric in metrics:
             yield _one(pair, metric, family)

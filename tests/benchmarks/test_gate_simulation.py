@@ -4,11 +4,10 @@ The rule: whole checks of five cells, twelve pairs each, in the first of which t
 stands beside the bound that 95 % of such counts would keep (Clopper & Pearson 1934).
 """
 
-import math
-
 import pytest
 
 from tests.analysis.noise import CALM, Noise, checks, until_decided
+from tests.gate.trials import rate
 
 pytestmark = pytest.mark.bench
 
@@ -19,20 +18,6 @@ LOUD = {
     "heavy tails, 6 ms on 60": Noise("heavy", 60.0, 6.0),
     "heavy tails, 20 ms on 20": Noise("heavy", 20.0, 20.0),
 }
-
-
-def _upper(count: int, total: int) -> float:
-    """The rate that gives so few or fewer in one of twenty trials."""
-    low, high = count / total, 1.0
-    for _ in range(40):
-        rate = (low + high) / 2
-        fewer = sum(math.comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(count + 1))
-        low, high = (rate, high) if fewer > 0.05 else (low, rate)
-    return high
-
-
-def _rate(count: int, total: int) -> str:
-    return f"{100 * count / total:5.1f} % (≤ {100 * _upper(count, total):4.1f})"
 
 
 def _effect_ms(noise: Noise) -> float:
@@ -55,7 +40,7 @@ def test_identical_code() -> None:
     print(f"\n{'identical code':<45}{'worse':>20}{'undecided':>20}")
     for name, noise in {**CALM, **LOUD}.items():
         verdicts = checks(noise, 0.0, CHECKS, seed=7)
-        worse, undecided = (_rate(verdicts.count(verdict), CHECKS) for verdict in ("worse", "undecided"))
+        worse, undecided = (rate(verdicts.count(verdict), CHECKS) for verdict in ("worse", "undecided"))
         print(f"{name:<45}{worse:>20}{undecided:>20}")
 
 
@@ -69,5 +54,5 @@ def test_slower_by_a_tenth_and_two_milliseconds_at_least() -> None:
 
 def test_looking_again_until_it_is_decided() -> None:
     verdicts = [until_decided(Noise("heavy", 60.0, 1.5), seed) for seed in range(CHECKS)]
-    worse, undecided = (_rate(verdicts.count(verdict), CHECKS) for verdict in ("worse", "undecided"))
+    worse, undecided = (rate(verdicts.count(verdict), CHECKS) for verdict in ("worse", "undecided"))
     print(f"\n{'heavy tails, 1.5 ms on 60, up to four looks':<45}{worse:>20}{undecided:>20}")

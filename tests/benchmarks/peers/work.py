@@ -7,9 +7,13 @@ emissions on standard output: pairs of int64, due and emitted, CLOCK_MONOTONIC n
 """
 
 import gc
+import itertools
+import os
 import socket
 import sys
+import time
 from array import array
+from collections.abc import Iterator
 
 INTERVAL_NS = 20_000_000
 """50 chunks a second: a fast chat model."""
@@ -35,3 +39,9 @@ def report(emissions: "array[int]") -> None:
     """The program's last act."""
     sys.stdout.buffer.write(emissions.tobytes())
     sys.stdout.buffer.flush()
+
+
+def while_wanted(seconds: float) -> Iterator[int]:
+    """Count from 0 until the time is over or the program that started this one has gone."""
+    end_s, parent = time.monotonic() + seconds, os.getppid()
+    return itertools.takewhile(lambda _: time.monotonic() < end_s and os.getppid() == parent, itertools.count())

@@ -1,0 +1,26 @@
+"""A neighbour that keeps the disk busy: it writes and syncs, over and over the same few MiB, for so many seconds at most.
+
+Its file has no name, so nothing is left of it whatever ends it; and it ends with the program that started it. Arguments:
+seconds, and a directory on the disk.
+"""
+
+import os
+import sys
+import tempfile
+
+from tests.benchmarks.peers.work import while_wanted
+
+_BLOCK = os.urandom(4 << 20)
+_BLOCKS = 16
+
+
+def main() -> None:
+    """Write."""
+    with tempfile.TemporaryFile(dir=sys.argv[2], buffering=0) as file:
+        for number in while_wanted(float(sys.argv[1])):
+            os.pwrite(file.fileno(), _BLOCK, number % _BLOCKS * len(_BLOCK))
+            os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()
