@@ -4,9 +4,6 @@ The rule: what it does beside hogs, and what a plain rule for p95 does, is state
 hour; GATE_PROOF_REPEAT makes a trial run.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.benchmarks.gate_proof import POOL, Condition, collected, judged, report
@@ -19,11 +16,11 @@ INJECTIONS = proof(POOL).injections
 
 
 @pytest.fixture(scope="module")
-def conditions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Condition]]:
+def conditions(tmp_path_factory: pytest.TempPathFactory) -> list[Condition]:
     """Printed also when something is missed."""
-    found = judged(collected(Path(tmp_path_factory.mktemp("gate-proof"))))
+    found = judged(collected(tmp_path_factory.mktemp("gate-proof")))
     print(f"\n{report(found)}")
-    yield found
+    return found
 
 
 def test_identical_code(conditions: list[Condition]) -> None:

@@ -1,7 +1,7 @@
 """`lab check` on made-up runs: every exit code, every bad input, and never a false green."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,78 @@ def test_a_server_may_differ_for_that_is_what_is_measured(lab: Any, tmp_path: Pa
     server = {**made_up.SERVER, "nodelay": False}
     base, head = _single(tmp_path / "base", steady(100)), _single(tmp_path / "head", steady(150), server=server)
     assert lab("check", head.path, "--baseline", base.path)[0] == 1
+
+
+def _baseline_of_a_steady_run(lab: Any, tmp_path: Path) -> Path:
+    file = tmp_path / "baseline.json"
+    assert lab("baseline", _single(tmp_path / "base", steady(100)).path, "--out", file)[0] == 0
+    return file
+
+
+SPOILT: dict[str, tuple[Callable[[str], str], int, str]] = {
+    "empty": (lambda _: "", 3, "it is empty"),
+    "torn": (lambda text: text[: len(text) // 2], 3, "it is torn"),
+    "without cells": (lambda text: json.dumps(json.loads(text) | {"cells": []}), 2, "has no cells"),
+    "something else": (lambda _: "{}", 2, "is no baseline"),
+    "a later lab's": (lambda text: json.dumps(json.loads(text) | {"format_version": 99}), 2, "use a newer lab"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "code", "said"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_baseline_is_never_a_green_check(
+    lab: Any, tmp_path: Path, spoil: Callable[[str], str], code: int, said: str
+) -> None:
+    file = _baseline_of_a_steady_run(lab, tmp_path)
+    file.write_text(spoil(file.read_text()))
+    done = lab("check", _single(tmp_path / "head", steady(100)).path, "--baseline", file)
+    assert done[:2] == (code, "")
+    assert said in done[2]
+    assert str(file) in done[2]
+
+
+def test_a_directory_without_a_run_is_no_baseline(lab: Any, tmp_path: Path) -> None:
+    code, out, err = lab("check", _single(tmp_path / "head", steady(100)).path, "--baseline", tmp_path)
+    assert (code, out) == (2, "")
+    assert "it has no run.json" in err
+
+
+@pytest.mark.parametrize("form", ["run", "file"])
+def test_a_run_that_is_invalid_through_and_through_is_no_measurement(lab: Any, tmp_path: Path, form: str) -> None:
+    base = _single(tmp_path / "base", steady(100)).path if form == "run" else _baseline_of_a_steady_run(lab, tmp_path)
+    code, out, _ = lab("check", _single(tmp_path / "head", [None] * 12).path, "--baseline", base, "--json")
+    assert (code, json.loads(out)["verdict"]) == (3, "invalid")
+
+
+def test_an_invalid_run_is_no_baseline_either(lab: Any, tmp_path: Path) -> None:
+    invalid = _single(tmp_path / "base", [None] * 12).path
+    code, out, _ = lab("check", _single(tmp_path / "head", steady(100)).path, "--baseline", invalid, "--json")
+    assert (code, json.loads(out)["verdict"]) == (3, "invalid")
+    code, _, err = lab("baseline", invalid, "--out", tmp_path / "baseline.json")
+    assert code == 2
+    assert "only has no valid repetition: the client read late" in err
+    assert not (tmp_path / "baseline.json").exists()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_baseline_of_too_few_repetitions_decides_nothing(lab: Any, tmp_path: Path, count: int) -> None:
+    base, head = _single(tmp_path / "base", steady(100, count)), _single(tmp_path / "head", steady(100))
+    assert lab("check", head.path, "--baseline", base.path)[0] == 3
+
+
+TORN: dict[str, tuple[str, str]] = {
+    "its index": ("run.json", "Could not read"),
+    "a table": ("chunks/only.3.parquet", "it is torn"),
+}
+
+
+@pytest.mark.parametrize(("name", "said"), TORN.values(), ids=TORN)
+def test_a_torn_run_is_no_measurement(lab: Any, tmp_path: Path, name: str, said: str) -> None:
+    base, head = _single(tmp_path / "base", steady(100)), _single(tmp_path / "head", steady(100))
+    file = head.path / name
+    file.write_bytes(file.read_bytes()[:-200])
+    code, out, err = lab("check", head.path, "--baseline", base.path)
+    assert (code, out) == (3, "")
+    assert said in err
 
 
 # ---- A baseline of another machine

@@ -7,6 +7,7 @@ one pool share pairs, so the bound on a rate (Clopper & Pearson 1934) is that of
 
 import bisect
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,7 @@ _LOOKS = 40
 def drawn(pair: Pair, count: int, random: np.random.Generator) -> Pair:
     """`count` of its pairs, or all where there are not so many."""
     slots = sorted(pair.base.figures(METRIC).keys() & pair.head.figures(METRIC).keys())
-    kept = sorted(random.choice(slots, size=min(count, len(slots)), replace=False).tolist())
+    kept = sorted(slots[place] for place in random.permutation(len(slots))[:count])
     return Pair(_limited(pair.base, kept), _limited(pair.head, kept))
 
 
@@ -50,11 +51,12 @@ def plain_rule(each: Compared) -> bool:
 
 @dataclass(frozen=True)
 class Identical:
-    """What became of so many checks of identical code, by number of checks."""
+    """What became of so many checks of identical code, by number of checks. `invalid`: there was nothing to compare."""
 
     checks: int
     worse: int
     undecided: int
+    invalid: int
     better: int
     plain_worse: int
 
@@ -63,11 +65,9 @@ def identical(pairs: Sequence[Pair], count: int, checks: int, seed: int) -> Iden
     """Checks of all `pairs`, `count` repetitions of each, which are of one code on both sides."""
     random = np.random.default_rng(seed)
     made = [_check([drawn(pair, count, random) for pair in pairs]) for _ in range(checks)]
-    verdicts = [each.verdict for each in made]
+    became = Counter(each.verdict for each in made)
     plain = sum(any(plain_rule(each) for each in check.compared) for check in made)
-    # What cannot be judged for want of figures is not decided either.
-    undecided = verdicts.count("undecided") + verdicts.count("invalid")
-    return Identical(checks, verdicts.count("worse"), undecided, verdicts.count("better"), plain)
+    return Identical(checks, became["worse"], became["undecided"], became["invalid"], became["better"], plain)
 
 
 def _check(pairs: Sequence[Pair]) -> Check:
@@ -78,33 +78,28 @@ def _check(pairs: Sequence[Pair]) -> Check:
 class Injected:
     """What became of a regression in one cell: its size in the pool, and in how many trials each rule found it.
 
-    `base_ms`: the median figure; `effect_ms`: the median of the pairs' differences; `pairs_for_half`: with how many pairs
-    half of the draws are worse, None where not even the whole pool is.
+    `base_ms`: the median figure; `effect_ms`: the median of the pairs' differences; both are None where the pool is empty.
+    `pairs_for_half`: with how many pairs half of the draws are worse, None where not even the whole pool is.
     """
 
     pool: int
-    base_ms: float
-    effect_ms: float
+    base_ms: float | None
+    effect_ms: float | None
     trials: int
     found: int
     plain_found: int
     pairs_for_half: int | None
 
-    @property
-    def share(self) -> float:
-        """The effect / the base."""
-        return self.effect_ms / self.base_ms
-
 
 def injected(pair: Pair, family: int, count: int, trials: int, seed: int) -> Injected:
-    """Trials of `count` repetitions each, judged as one of `family` comparisons. The pool has one pair at least."""
+    """Trials of `count` repetitions each, judged as one of `family` comparisons."""
     random = np.random.default_rng(seed)
     made = [_judged(drawn(pair, count, random), family) for _ in range(trials)]
     base, head = (np.array(side) for side in pair.in_common(METRIC))
     return Injected(
         pool=base.size,
-        base_ms=float(np.median(base)),
-        effect_ms=float(np.median(head - base)),
+        base_ms=float(np.median(base)) if base.size else None,
+        effect_ms=float(np.median(head - base)) if base.size else None,
         trials=trials,
         found=sum(each.verdict == "worse" for each in made),
         plain_found=sum(map(plain_rule, made)),

@@ -1,4 +1,4 @@
-"""A neighbour that keeps the disk busy: it writes and syncs, over and over the same few MiB, for so many seconds at most.
+"""A neighbour that keeps the disk busy: it writes and syncs, over and over the same 64 MiB, for so many seconds at most.
 
 Its file has no name, so nothing is left of it whatever ends it; and it ends with the program that started it. Arguments:
 seconds, and a directory on the disk.
@@ -10,8 +10,9 @@ import tempfile
 
 from tests.benchmarks.peers.work import while_wanted
 
-_BLOCK = os.urandom(4 << 20)
-_BLOCKS = 16
+# As `dd bs=1M conv=fsync` does.
+_BLOCK = os.urandom(1 << 20)
+_BLOCKS = 64
 
 
 def main() -> None:
