@@ -32,8 +32,8 @@ from tests.benchmarks import hogs
 from tests.benchmarks.injections import Injection, Proof, pools, proof
 from tests.gate.trials import METRIC, Identical, Injected, identical, injected, rate
 
-# The pool: repetitions of each cell, and so pairs. Of a quiet machine they take 4 minutes; beside hogs on two cores every second
-# attempt was invalid and was made again, and they take 10.
+# The pool: repetitions of each cell, and so pairs. On a quiet machine they take 4 minutes; beside hogs on two cores, where
+# every second attempt was invalid and was made again, they take 10.
 POOL = int(os.environ.get("GATE_PROOF_REPEAT", "32"))
 # Of a check: those of scenarios/ci.toml.
 PAIRS = 12
@@ -114,10 +114,11 @@ def report(found: Sequence[Condition]) -> str:
             "",
             *_table(["regression", "cell", "TTFC", "effect", *columns], power),
             "",
-            f"Each check has {PAIRS} pairs of each cell, or as many as there are, drawn from the pool without replacement, in "
-            "their order; in brackets the one-sided 95 % bound. A regression is judged in its one cell alone, corrected for "
-            "all compared cells. Plain p95: worse when the p95 of the one side is more than 10 % above that of the other, on "
-            "the same figures. Pairs for half: with so many, half of the draws are worse. * at least 10 % and 2 ms.",
+            f"Each check has {PAIRS} pairs of each cell, or as many as there are, drawn from the pool without "
+            "replacement, in their order; in brackets the one-sided 95 % bound. A regression is judged in its one cell "
+            "alone, corrected for all compared cells. Plain p95: worse when the p95 of the one side is more than 10 % "
+            "above that of the other, on the same figures. Pairs for half: with so many, half of the draws are worse. "
+            "* at least 10 % and 2 ms.",
             "",
         ]
     )

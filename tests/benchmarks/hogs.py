@@ -22,7 +22,8 @@ _PEERS = "tests.benchmarks.peers"
 @contextlib.contextmanager
 def beside(directory: Path) -> Iterator[list[int]]:
     """The hogs' process ids, while they run. The disk hog writes where `directory` is, and leaves nothing there."""
-    hogs = [["cpu_hog", str(LIMIT_S)] for _ in os.sched_getaffinity(0)] + [["disk_hog", str(LIMIT_S), str(directory)]]
+    bounds = [str(LIMIT_S), str(os.getpid())]
+    hogs = [["cpu_hog", *bounds] for _ in os.sched_getaffinity(0)] + [["disk_hog", *bounds, str(directory)]]
     with contextlib.ExitStack() as running:
         processes = [running.enter_context(_program(hog)) for hog in hogs]
         yield [each.pid for each in processes]

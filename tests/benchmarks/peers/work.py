@@ -41,7 +41,7 @@ def report(emissions: "array[int]") -> None:
     sys.stdout.buffer.flush()
 
 
-def while_wanted(seconds: float) -> Iterator[int]:
-    """Count from 0 until the time is over or the program that started this one has gone."""
-    end_s, parent = time.monotonic() + seconds, os.getppid()
+def while_wanted(seconds: float, parent: int) -> Iterator[int]:
+    """Count from 0 until the time is over or the program that started this one, whose id is `parent`, has gone."""
+    end_s = time.monotonic() + seconds
     return itertools.takewhile(lambda _: time.monotonic() < end_s and os.getppid() == parent, itertools.count())
