@@ -21,7 +21,7 @@ _LOOPBACK: Settings = {"path": "loopback", "server.writes_per_chunk": 1}
 _FIBRE: Settings = {"path": "fibre", "server.writes_per_chunk": 1}
 _FIBRE_IN_THREE: Settings = {"path": "fibre", "server.writes_per_chunk": 3}
 # What server, path and client add of their own to what is planned, so that +10 % is not less than that.
-_OWN_NS = 1 * NS_PER_MS
+_OWN_NS = NS_PER_MS * 3 // 2
 _LARGE_SHARE, _LARGE_NS = 0.10, 2 * NS_PER_MS
 
 

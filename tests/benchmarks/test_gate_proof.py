@@ -4,6 +4,8 @@ The rule: what it does beside hogs, and what a plain rule for p95 does, is state
 hour; GATE_PROOF_REPEAT makes a trial run.
 """
 
+import faulthandler
+
 import pytest
 
 from tests.benchmarks.gate_proof import POOL, Condition, collected, judged, report
@@ -18,6 +20,7 @@ INJECTIONS = proof(POOL).injections
 @pytest.fixture(scope="module")
 def conditions(tmp_path_factory: pytest.TempPathFactory) -> list[Condition]:
     """Printed also when something is missed."""
+    faulthandler.cancel_dump_traceback_later()  # it takes longer than a test that hangs
     found = judged(collected(tmp_path_factory.mktemp("gate-proof")))
     print(f"\n{report(found)}")
     return found
