@@ -3,7 +3,7 @@
     python -m tests.benchmarks.gate_proof --out results --markdown FILE        # two runs, then the tables
     python -m tests.benchmarks.gate_proof --runs QUIET HOGGED --markdown FILE  # the tables again, from stored runs
 
-One interleaved run for each condition, a quiet machine and one with a CPU hog per core and a disk hog, holds everything
+One interleaved run for each condition, a quiet machine and one with a CPU hog and a disk hog, holds everything
 (`injections`); checks are drawn from it (`tests.gate.trials`). The rule: repetitions count or do not as in any run of the
 lab, and the verdicts are the gate's. GATE_PROOF_REPEAT makes a trial run of fewer repetitions.
 """
@@ -32,8 +32,8 @@ from tests.benchmarks import hogs
 from tests.benchmarks.injections import Injection, Proof, pools, proof
 from tests.gate.trials import METRIC, Identical, Injected, identical, injected, rate
 
-# The pool: repetitions of each cell, and so pairs. On a quiet machine they take 4 minutes; beside hogs on two cores, where
-# every second attempt was invalid and was made again, they take 10.
+# The pool: repetitions of each cell, and so pairs. On a quiet machine they take 4 minutes; beside hogs, where some attempts
+# are invalid and are made again, up to twice as long.
 POOL = int(os.environ.get("GATE_PROOF_REPEAT", "32"))
 # Of a check: those of scenarios/ci.toml.
 PAIRS = 12
