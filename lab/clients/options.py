@@ -6,7 +6,7 @@ from lab.linux import sockets
 from lab.model.client import ClientSpec
 
 
-def receiver_options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
+def receiver_options(spec: ClientSpec, delack_max_ns: int | None = None) -> dict[sockets.Option, sockets.Value]:
     """All before `connect`: the window scale is chosen in the SYN, from the buffer that is set by then."""
     options: dict[sockets.Option, sockets.Value] = {sockets.NODELAY: 1}
     if spec.rcvbuf is not None:
@@ -16,4 +16,6 @@ def receiver_options(spec: ClientSpec) -> dict[sockets.Option, sockets.Value]:
         options[sockets.CONGESTION] = "reno"
         if spec.window_clamp is not None:
             options[sockets.WINDOW_CLAMP] = spec.window_clamp
+        if delack_max_ns is not None:
+            options[sockets.DELACK_MAX] = delack_max_ns // 1000
     return options

@@ -76,7 +76,7 @@ async def _prepare(state: _Run, sock: socket.socket, unmeasured: StreamSeen) -> 
 
 async def _connect(state: _Run, sock: socket.socket, seen: StreamSeen) -> None:
     sock.setblocking(False)
-    settings = sockets.apply(sock, receiver_options(state.visit.spec))
+    settings = sockets.apply(sock, receiver_options(state.visit.spec, state.visit.delack_max_ns))
     if sys.platform == "linux":
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     seen.connect_ns = time.monotonic_ns()

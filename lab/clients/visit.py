@@ -18,6 +18,7 @@ class Visit:
     seed: str
     timeout_s: float
     own_server: bool = True  # the lab's, which says just what the workload planned
+    delack_max_ns: int | None = None  # for clients with sockets of their own
 
     @property
     def url(self) -> str:

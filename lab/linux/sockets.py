@@ -12,11 +12,13 @@ from lab.errors import SocketOptionError
 
 # linux/tcp.h; Python names only some of them.
 TCP_NODELAY = 1
+TCP_MAXSEG = 2
 TCP_CORK = 3
 TCP_WINDOW_CLAMP = 10
 TCP_QUICKACK = 12
 TCP_CONGESTION = 13
 TCP_NOTSENT_LOWAT = 25
+TCP_DELACK_MAX_US = 46
 
 # include/linux/tcp.h: "no limit" is the largest value, read back as -1 through a signed int.
 NOTSENT_UNLIMITED = -1
@@ -31,12 +33,14 @@ class Option(NamedTuple):
 
 
 NODELAY = Option("TCP_NODELAY", socket.IPPROTO_TCP, TCP_NODELAY)
+MAXSEG = Option("TCP_MAXSEG", socket.IPPROTO_TCP, TCP_MAXSEG)
 CORK = Option("TCP_CORK", socket.IPPROTO_TCP, TCP_CORK)
 SNDBUF = Option("SO_SNDBUF", socket.SOL_SOCKET, socket.SO_SNDBUF)
 RCVBUF = Option("SO_RCVBUF", socket.SOL_SOCKET, socket.SO_RCVBUF)
 NOTSENT_LOWAT = Option("TCP_NOTSENT_LOWAT", socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
 WINDOW_CLAMP = Option("TCP_WINDOW_CLAMP", socket.IPPROTO_TCP, TCP_WINDOW_CLAMP)
 QUICKACK = Option("TCP_QUICKACK", socket.IPPROTO_TCP, TCP_QUICKACK)
+DELACK_MAX = Option("TCP_DELACK_MAX_US", socket.IPPROTO_TCP, TCP_DELACK_MAX_US)
 CONGESTION = Option("TCP_CONGESTION", socket.IPPROTO_TCP, TCP_CONGESTION)
 
 Value = int | str

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from lab.model.base import Model
 from lab.model.budget import QUANTITIES
 from lab.model.client import ClientSpec
+from lab.model.cross import CrossSpec
+from lab.model.host import HostSpec
 from lab.model.jitter import JITTERS
 from lab.model.loss import LOSSES
 from lab.model.path import LinkSpec, PathSpec
@@ -60,8 +62,10 @@ def documented_keys() -> Iterator[Key]:
     yield from _keys("workload", WorkloadSpec, WorkloadSpec(), skip=("pause",))
     yield from _keys("workload.pause", Pause)
     yield from _keys("server", ServerSpec, ServerSpec())
+    yield from _keys("host", HostSpec, HostSpec())
     yield from _keys("path", PathSpec, PathSpec(), skip=("up", "down"))
     yield from _keys("path", LinkSpec, LinkSpec(), note=" (one direction: path.up.…, path.down.…)")
+    yield from _keys("cross", CrossSpec, CrossSpec(), note=" (a list of tables; a dotted key is said of each)")
     yield from _keys("request", RequestSpec, RequestSpec())
     yield from _keys("proxy", ProxySpec, ProxySpec())
     yield from _keys("client", ClientSpec, ClientSpec())

@@ -59,6 +59,8 @@ def _merged(table: Any, keys: list[str], value: Any, where: str) -> Any:
     """
     if not keys:
         return {**table, **value} if isinstance(table, dict) and isinstance(value, dict) else value
+    if isinstance(table, list):  # of [[cross]]: said of each
+        return [_merged(each, keys, value, where) for each in table] or _merged({}, keys, value, where)
     if not isinstance(table, dict):
         raise ScenarioError(f"{where}: {table!r} is not a table")
     there = {} if keys[0] in LINK_KEYS and not keys[1:] else table.get(keys[0], {})

@@ -15,6 +15,8 @@ from lab.model.base import Spec
 from lab.model.budget import Budget
 from lab.model.capture import Capture
 from lab.model.client import ClientSpec
+from lab.model.cross import Cross
+from lab.model.host import HostSpec
 from lab.model.inputs import ReadFile
 from lab.model.path import PathSpec
 from lab.model.problems import build
@@ -33,7 +35,9 @@ class CellSpec(Spec):
     workload: WorkloadSpec = WorkloadSpec()
     server: ServerSpec = ServerSpec()
     request: RequestSpec = RequestSpec()
+    host: HostSpec = HostSpec()
     path: PathSpec = PathSpec()
+    cross: Cross = ()
     proxy: ProxySpec = ProxySpec()
     client: ClientSpec = ClientSpec()
     budget: Budget = Field(default_factory=dict)
@@ -55,6 +59,45 @@ class CellSpec(Spec):
                 f"server.url = {self.server.url!r} is reached over this machine's own network, which no path of the lab "
                 "changes: leave [path] out, or let the lab start the server with server.command"
             )
+        return self
+
+    @property
+    def _has_namespaces(self) -> bool:
+        """Whether the path has hosts of its own at its ends, rather than this machine as it is."""
+        emulated = self.path.emulates or self.path.backend not in ("auto", "loopback")
+        return emulated and not self.server.url
+
+    @model_validator(mode="after")
+    def _host_settings_need_hosts_of_the_lab_s_own(self) -> "CellSpec":
+        if (asked := self.host.asked()) and not self._has_namespaces:
+            raise ValueError(
+                f"host.{asked[0]} = {getattr(self.host, asked[0])!r}: settings of a path's own namespaces, and this cell "
+                "has none: they are never written to this machine's. Give it a path (a delay, a preset or "
+                "path.backend = 'tun'), or leave [host] out"
+            )
+        if self.host.autocork is not None and (self.path.down.rate is None or self.path.down.queue is not None):
+            raise ValueError(
+                f"host.autocork = {str(self.host.autocork).lower()}: autocorking acts on what waits in the sender's own "
+                "kernel, so the bottleneck's queue stands there, without a limit of its own: give path.down.rate, "
+                "and leave path.down.queue out"
+            )
+        if self.host.delack_max is not None and self.client.kind != "raw":
+            raise ValueError(
+                f'host.delack_max: client.kind = {self.client.kind!r} has sockets of its own making: use "raw"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cross_traffic_shares_a_bottleneck(self) -> "CellSpec":
+        if self.cross and not self._has_namespaces:
+            raise ValueError("cross: there is no emulated path to share: give [path] a rate, or leave cross out")
+        for flow in self.cross:
+            link = self.path.down if flow.direction == "down" else self.path.up
+            if link.rate is None:
+                raise ValueError(
+                    f"cross: path.{flow.direction} has no rate, so its bulk flows would meet no bottleneck and take all "
+                    f"that the emulator carries: give path.{flow.direction}.rate"
+                )
         return self
 
 

@@ -51,6 +51,9 @@ def format_flush(spec: FlushSpec) -> str:
 Flush = Annotated[FlushSpec, BeforeValidator(parse_flush), PlainSerializer(format_flush)]
 
 
+# What TCP_MAXSEG takes (net/ipv4/tcp.c: TCP_MIN_MSS and MAX_TCP_WINDOW).
+_SMALLEST_MSS, _LARGEST_MSS = 88, 32_767
+
 # Keys of a command, and with `url` all that describe somebody else's server; all others are the mode of the lab's own.
 _COMMAND_KEYS = frozenset({"command", "ready", "env", "cwd"})
 FOREIGN_KEYS = _COMMAND_KEYS | {"url"}
@@ -85,6 +88,12 @@ class ServerSpec(Spec):
     framing: Literal["chunked", "close"] = Field("chunked", description="transfer-coding, or the end of connection")
     sndbuf: Size | None = Field(None, description="SO_SNDBUF (the kernel doubles it); unset: the kernel tunes it")
     notsent_lowat: Size | None = Field(None, description="TCP_NOTSENT_LOWAT; unset: no limit")
+    mss: int | None = Field(
+        None,
+        ge=_SMALLEST_MSS,
+        le=_LARGEST_MSS,
+        description="TCP_MAXSEG, bytes of a segment; unset: what the MTU leaves",
+    )
     congestion: str = Field("cubic", description="TCP_CONGESTION, per socket", pattern=r"^[a-z0-9_]{1,15}$")
     keepalive: bool = Field(True, description="HTTP keep-alive; false answers Connection: close")
     headers: Headers = Field({}, description="further header fields of a streamed response")

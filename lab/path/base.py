@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # importing pyroute2 takes a quarter of a second, which a loo
 
 SideName = Literal["server", "client"]
 
+HostSettings = dict[str, tuple[object, object]]
+"""By name (a sysctl, "mtu", "route.…", "tbf.…"): what was asked of the kernel, and what it then read back."""
+
 
 class Control(Protocol):
     """What a forked target needs of its parent. Readable means: stop now (or the parent is gone)."""
@@ -28,11 +31,11 @@ class Control(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SideRecord:
-    """One end of the path: its device as the kernel set it, its sysctls as read back, its own drops before and after."""
+    """One end of the path: its device and its settings as the kernel has them, its own drops before and after."""
 
     name: SideName
     device: "Device"
-    sysctls: Mapping[str, str]
+    settings: HostSettings
     drops_before: "Drops"
     drops_after: "Drops"
 

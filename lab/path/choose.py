@@ -6,6 +6,7 @@ The rule: what cannot be applied is never applied in part. It raises CapabilityE
 from typing import NamedTuple
 
 from lab.errors import CapabilityError
+from lab.model.host import AS_IT_IS, HostSpec
 from lab.model.path import PathSpec
 from lab.path.base import Path
 from lab.path.loopback import LoopbackPath
@@ -19,8 +20,11 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(spec: PathSpec, seed: int) -> Choice:
-    """Resolve `spec.backend`; `seed` decides losses and jitter. Raises CapabilityError if nothing here can apply it."""
+def choose(spec: PathSpec, seed: int, host: HostSpec = AS_IT_IS) -> Choice:
+    """Resolve `spec.backend`; `seed` decides losses and jitter, `host` what its ends are set to.
+
+    Raises CapabilityError if nothing here can apply it.
+    """
     if spec.backend == "loopback":
         return Choice(LoopbackPath(), "the scenario names it")
     if spec.backend == "auto" and not spec.emulates:
@@ -29,7 +33,7 @@ def choose(spec: PathSpec, seed: int) -> Choice:
     from lab.path.tun.path import TunPath  # here, because pyroute2 exists only on Linux
 
     reason = "the scenario names it" if spec.backend == "tun" else "the best that works here"
-    return Choice(TunPath(spec, seed), reason)
+    return Choice(TunPath(spec, seed, host), reason)
 
 
 def _require_tun(spec: PathSpec) -> None:

@@ -41,17 +41,20 @@ def probe(name: str) -> Capability:
         return Capability(
             name, meaning, False, f"this is {sys.platform}, not Linux", "Run it on Linux, or in a container"
         )
-    child = Child(f"probe of {name}", functools.partial(_try, trial))
+    refused = attempt(f"probe of {name}", trial)
+    return Capability(name, meaning, refused is None, *(refused or ()))
+
+
+def attempt(name: str, trial: Callable[[], None]) -> tuple[str, str] | None:
+    """Run `trial` in a child that is thrown away: None if it worked, else reason and remedy."""
+    child = Child(name, functools.partial(_try, trial))
     try:
-        refused = child.result(_TIMEOUT_S)
+        refused: tuple[str, str] | None = child.result(_TIMEOUT_S)
     except ChildFailed as error:
-        refused = (
-            f"the trial failed: {error}",
-            "This is a fault of the lab: please report it with `lab doctor --json`",
-        )
+        return f"the trial failed: {error}", "This is a fault of the lab: please report it with `lab doctor --json`"
     finally:
         child.close()
-    return Capability(name, meaning, refused is None, *(refused or ()))
+    return refused
 
 
 def _try(trial: Callable[[], None], _control: Control) -> tuple[str, str] | None:

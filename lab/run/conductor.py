@@ -21,6 +21,7 @@ from lab.model.proxy import ProxySpec
 from lab.path.base import Path, PathRecord
 from lab.path.choose import choose
 from lab.run import programs, roles
+from lab.run.cross import Crossing
 from lab.run.repetition import Clocks, Evidence, Repetition, deadline_s
 from lab.trace.records import ClientRecord
 
@@ -40,20 +41,24 @@ def conduct(repetition: Repetition, client_role: ClientRole = roles.client) -> E
     """
     spec = repetition.cell.spec
     with contextlib.ExitStack() as stack:
-        path = choose(spec.path, _link_seed(repetition.seed)).path
+        path = choose(spec.path, _link_seed(repetition.seed), spec.host).path
         stack.callback(path.close)
         relay = _start_relay(stack, path)
         beside = [relay] if relay else []
         server, target = _start_server(stack, repetition, path, beside)
         beside += [server] if server else []
         visit = _visit(repetition, _start_proxy(stack, spec.proxy, path, target, beside))
+        crossing = Crossing(stack, functools.partial(_fork, stack), spec.cross, path)
+        beside += crossing.prepare(_START_S, beside)
         before = read_clocks()
         client = _fork(stack, "client", functools.partial(client_role, spec=spec, visit=visit, path=path))
+        crossing.begin(client, _START_S, beside)
         seen = client.result(visit.timeout_s + _STOP_S, beside)
         after = read_clocks()
+        flows = crossing.end(_STOP_S)
         served: roles.ServerResult = _stopped(server) if server else roles.ServerResult([], 0)
         log: PathRecord | None = _stopped(relay) if relay else None
-        return Evidence(served.said, seen, log, before, after, served.max_slack_ns)
+        return Evidence(served.said, seen, log, before, after, served.max_slack_ns, flows)
 
 
 def _visit(repetition: Repetition, target: tuple[str, int]) -> Visit:
@@ -63,7 +68,16 @@ def _visit(repetition: Repetition, target: tuple[str, int]) -> Visit:
         fields = {name.lower(): value for name, value in request.headers.items()}
         request = request.model_copy(update={"headers": {"host": host, **fields}})
     time_limit_s = deadline_s(spec, repetition.seed)
-    return Visit(target, spec.client, spec.workload, request, repetition.seed, time_limit_s, own_server=spec.server.own)
+    return Visit(
+        target,
+        spec.client,
+        spec.workload,
+        request,
+        repetition.seed,
+        time_limit_s,
+        spec.server.own,
+        spec.host.delack_max,
+    )
 
 
 def _start_server(

@@ -19,7 +19,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from lab.errors import CapabilityError, ForgeEnded, LabError
+from lab.model.cross import CrossSpec
+from lab.model.host import AS_IT_IS, HostSpec
 from lab.model.path import PathSpec
+from lab.model.scenario import CellSpec
 from lab.run.repetition import Evidence, Repetition
 
 _LENGTH = struct.Struct("!Q")
@@ -40,6 +43,13 @@ class Question(NamedTuple):
 
     path: PathSpec
     client_kind: str
+    host: HostSpec
+    cross: tuple[CrossSpec, ...]
+
+    @classmethod
+    def of(cls, spec: CellSpec) -> "Question":
+        """The same for all cells that differ in nothing that a machine could lack."""
+        return cls(spec.path, spec.client.kind, spec.host, spec.cross)
 
 
 class Fault(NamedTuple):
@@ -58,9 +68,11 @@ class Forge:
         self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
 
-    def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
-        """Which backend this machine would apply `path` with, if it has that kind of client. Raises ForgeEnded."""
-        self._ask(Question(path, client_kind))
+    def resolve(
+        self, path: PathSpec, client_kind: str = "raw", host: HostSpec = AS_IT_IS, cross: tuple[CrossSpec, ...] = ()
+    ) -> Resolution:
+        """Which backend this machine would apply `path` with, if it has all else that is asked. Raises ForgeEnded."""
+        self._ask(Question(path, client_kind, host, cross))
         answer = self._answer()
         assert isinstance(answer, Resolution)
         return answer
@@ -193,6 +205,10 @@ def _answer(question: object) -> object:
         if isinstance(question, Question):
             kinds.require(question.client_kind)
             choice = choose(question.path, seed=0)
+            if question.host != AS_IT_IS or question.cross:  # only in a path's own namespaces
+                from lab.path.tun import trial
+
+                trial.require(question.path, question.host, {flow.congestion for flow in question.cross})
             return Resolution(choice.path.backend, choice.reason)
         if isinstance(question, Repetition):
             return conduct(question)

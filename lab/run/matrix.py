@@ -4,18 +4,17 @@ The rule: after every repetition the run on disk is complete as far as it goes. 
 finished; a process that died costs its own repetition and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab.analysis.metrics import Records
 from lab.analysis.validity import Circumstances, Judgement, judge
 from lab.errors import ForgeEnded, LabError
 from lab.model.matrix import Cell
-from lab.model.path import PathSpec
 from lab.model.units import NS_PER_MS
 from lab.run import runs
 from lab.run.failures import failures
-from lab.run.forge import Forge, Resolution
+from lab.run.forge import Forge, Question, Resolution
 from lab.run.pool import Pool, Task
 from lab.run.progress import Watcher
 from lab.run.repetition import Evidence, Repetition, streaming_s
@@ -32,11 +31,11 @@ _CLOCK_JUMP_NS = 1_000_000
 
 
 def resolve_paths(forge: Forge, cells: Iterable[Cell]) -> dict[str, Resolution]:
-    """By cell name, how its path would be applied here. Asks the machine once for each kind of path and of client."""
-    known: dict[tuple[PathSpec, str], Resolution] = {}
+    """By cell name, how its path would be applied here. Asks the machine once for each path, its hosts and its client."""
+    known: dict[Question, Resolution] = {}
     resolutions = {}
     for cell in cells:
-        question = cell.spec.path, cell.spec.client.kind
+        question = Question.of(cell.spec)
         if question not in known:
             known[question] = forge.resolve(*question)
         resolutions[cell.name] = _without_a_path(known[question]) if cell.spec.server.url else known[question]
@@ -142,6 +141,8 @@ def _store(directory: Path, repetition: Repetition, evidence: Evidence) -> Repet
         error_bars=_error_bars(judgement, evidence),
         client_setup_ms=None if evidence.seen.setup_ns is None else evidence.seen.setup_ns / NS_PER_MS,
         sockets=_sockets(evidence),
+        host=_host(evidence),
+        cross=evidence.cross,
     )
 
 
@@ -201,7 +202,16 @@ def _error_bars(judgement: Judgement, evidence: Evidence) -> dict[str, float | N
 def _sockets(evidence: Evidence) -> dict[str, dict[str, SocketOption]]:
     """Of the first stream's server socket and of the client's: all streams of a cell are set alike."""
     server = evidence.said[0].sockets if evidence.said else {}
-    sides = {"server": server, "client": evidence.seen.sockets}
+    return _told({"server": server, "client": evidence.seen.sockets})
+
+
+def _host(evidence: Evidence) -> dict[str, dict[str, SocketOption]]:
+    """Of the path's own namespaces."""
+    sides = evidence.path.sides if evidence.path is not None else ()
+    return _told({side.name: side.settings for side in sides})
+
+
+def _told(sides: Mapping[str, Mapping[str, tuple[object, object]]]) -> dict[str, dict[str, SocketOption]]:
     return {
         side: {
             name: SocketOption.model_validate({"asked": asked, "got": got}) for name, (asked, got) in options.items()

@@ -1,7 +1,7 @@
 """One repetition as a plan and as what came of it, in the form in which it travels between the lab's own processes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.model.matrix import Cell
 from lab.model.plan import plan_chunks
@@ -9,6 +9,7 @@ from lab.model.scenario import CellSpec
 from lab.model.units import NS_PER_S
 from lab.path.base import PathRecord
 from lab.trace.records import ClientRecord, StreamSaid
+from lab.trace.run_info import CrossFlow
 from lab.wire.event_source import DEFAULT_RECONNECTION_MS
 
 # What start, handshake, retransmission and a busy machine may add to a repetition before it counts as stuck.
@@ -46,6 +47,7 @@ class Evidence:
     before: Clocks
     after: Clocks
     max_slack_ns: int
+    cross: list[CrossFlow] = field(default_factory=list)
 
 
 def streaming_s(spec: CellSpec, seed: str) -> float:

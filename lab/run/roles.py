@@ -56,15 +56,19 @@ async def _serve(control: Control, spec: CellSpec, seed: str, address: str) -> S
     return ServerResult([record.said() for record in records], serving.max_slack_ns)
 
 
-def client(_control: Control, spec: CellSpec, visit: Visit, path: Path) -> ClientRecord:
-    """Make the visit from the client's side and return what was seen. Ends by itself, at the visit's time limit at last."""
+def client(control: Control, spec: CellSpec, visit: Visit, path: Path) -> ClientRecord:
+    """Make the visit from the client's side and return what was seen. Ends by itself, at the visit's time limit at last.
+
+    Sends "begin" when it has rehearsed: the beginning of the measured repetition.
+    """
     _enter(path, "client")
-    return trio.run(_visit, spec, visit)
+    return trio.run(_visit, control, spec, visit)
 
 
-async def _visit(spec: CellSpec, visit: Visit) -> ClientRecord:
+async def _visit(control: Control, spec: CellSpec, visit: Visit) -> ClientRecord:
     kind = spec.client.kind
     await _rehearse(spec, ClientSpec(kind=kind) if kind in kinds.IN_PROCESS else ClientSpec())
+    control.send("begin", {})
     return await kinds.runner(kind)(visit)
 
 

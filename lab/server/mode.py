@@ -29,7 +29,10 @@ def inherited_options(spec: ServerSpec) -> dict[sockets.Option, sockets.Value]:
     when it is switched to cubic (net/ipv4/tcp_bbr.c sets sk_pacing_status and nothing clears it), and a send buffer once
     set is never tuned again.
     """
-    return response_options(spec.model_copy(update={"cork": False}))
+    options = response_options(spec.model_copy(update={"cork": False}))
+    if spec.mss is not None:
+        options[sockets.MAXSEG] = spec.mss  # counts in the handshake only (tcp(7)), so no response can change it
+    return options
 
 
 def response_options(spec: ServerSpec) -> dict[sockets.Option, sockets.Value]:
@@ -57,6 +60,8 @@ def apply_mode(sock: socket.socket, spec: ServerSpec) -> dict[str, sockets.Setti
     got = sockets.apply(sock, response_options(spec))
     if spec.sndbuf is None:
         got[sockets.SNDBUF.name] = sockets.Setting(None, sockets.get_option(sock, sockets.SNDBUF))
+    if spec.mss is not None:
+        got[sockets.MAXSEG.name] = sockets.Setting(spec.mss, sockets.get_option(sock, sockets.MAXSEG))
     return got
 
 

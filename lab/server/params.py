@@ -21,8 +21,9 @@ from lab.server.replies import BadRequest
 
 # A capture is a file of this machine: only who starts the server may name one.
 _WORKLOAD_KEYS = frozenset(WorkloadSpec.model_fields) - {"capture"}
-# Header fields speak to proxies and browsers in the name of this server: they are not for whoever asks it.
-_SERVER_KEYS = frozenset(ServerSpec.model_fields) - FOREIGN_KEYS - {"headers"}
+# Header fields speak to proxies and browsers in the name of this server: they are not for whoever asks it. A segment's size
+# is settled in the handshake, before anybody can ask.
+_SERVER_KEYS = frozenset(ServerSpec.model_fields) - FOREIGN_KEYS - {"headers", "mss"}
 # A model may be called "4", or "true"; a label is read like the header that it stands for.
 _TEXT_KEYS = ("model", STREAM_LABEL)
 # What the profile fills in must be filled in again when the query names another profile.

@@ -44,7 +44,7 @@ class CellInfo(BaseModel):
 
 
 class SocketOption(BaseModel):
-    """What was asked of the kernel for one socket option (None: nothing) and what it gave (None: unreadable)."""
+    """What was asked of the kernel for a socket option or host setting (None: nothing), and what it gave (None: unreadable)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,9 +52,32 @@ class SocketOption(BaseModel):
     got: JsonValue = None
 
 
+class CrossFlow(BaseModel):
+    """One bulk flow of cross traffic, `entry` counted from 1 in the scenario's list, as its two ends saw it.
+
+    Times are on the run's monotonic clock; `stopped_ns` is when its sender was cut. `bytes` is what its receiver read, what
+    was still on its way included, `delivered` how that grew: pairs of an instant and the bytes read by then. `retransmissions` are segments that its sender sent again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    entry: int
+    direction: str
+    congestion: str
+    client_port: int
+    server_port: int
+    started_ns: int
+    stopped_ns: int
+    bytes: int
+    goodput_bps: float
+    retransmissions: int
+    delivered: list[tuple[int, int]]
+
+
 class RepetitionInfo(BaseModel):
     """One execution of a cell. `slot` is the planned place (1 … repeat) that it fills or failed to fill.
 
+    `host` maps a side to the settings of its own namespace, `cross` lists the bulk flows beside the streams.
     `started_ns` and `finished_ns` are on the run's monotonic clock; `error` is set when it broke before it was measured,
     and then its tables may be missing; `sockets` maps a side ("server", "client") to its options by name.
     """
@@ -72,6 +95,8 @@ class RepetitionInfo(BaseModel):
     error_bars: dict[str, float | None] = {}
     client_setup_ms: float | None = None
     sockets: dict[str, dict[str, SocketOption]] = {}
+    host: dict[str, dict[str, SocketOption]] = {}
+    cross: list[CrossFlow] = []
 
 
 class UntilDecided(BaseModel):

@@ -4,6 +4,8 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 
+from lab.model.cross import CrossSpec
+from lab.model.host import AS_IT_IS, HostSpec
 from lab.model.path import PathSpec
 from lab.run.forge import Resolution
 from lab.run.repetition import Clocks, Evidence, Repetition
@@ -58,7 +60,9 @@ class FakeForge:
             raise answer
         return answer(self.asked[-1])
 
-    def resolve(self, path: PathSpec, client_kind: str = "raw") -> Resolution:
+    def resolve(
+        self, path: PathSpec, client_kind: str = "raw", host: HostSpec = AS_IT_IS, cross: tuple[CrossSpec, ...] = ()
+    ) -> Resolution:
         self.resolved.append((path, client_kind))
         return tiny.HERE
 

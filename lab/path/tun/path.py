@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lab.linux import namespaces
 from lab.linux.child import die_with_parent
+from lab.model.host import AS_IT_IS, HostSpec
 from lab.model.path import PathSpec
 from lab.path.base import Control, PathRecord, SideName
 from lab.path.tun.relay import relay
@@ -15,13 +16,13 @@ _SIDES: tuple[SideName, SideName] = ("server", "client")
 
 
 class TunPath:
-    """Two namespaces that a relay process joins; `seed` decides every loss and every jitter."""
+    """Two namespaces of `host`'s settings that a relay process joins; `seed` decides every loss and every jitter."""
 
     backend = "tun"
     server_address = SERVER_ADDRESS
 
-    def __init__(self, spec: PathSpec, seed: int) -> None:
-        self.relay: Callable[[Control], PathRecord] | None = functools.partial(relay, spec=spec, seed=seed)
+    def __init__(self, spec: PathSpec, seed: int, host: HostSpec = AS_IT_IS) -> None:
+        self.relay: Callable[[Control], PathRecord] | None = functools.partial(relay, spec=spec, seed=seed, host=host)
         self._fds: tuple[int, ...] = ()
 
     def attach(self, fds: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from lab.link.observer import Observer
 from lab.link.packet import DIRECTIONS, DOWN, UP
 from lab.linux import namespaces, realtime
 from lab.linux.child import die_with_parent
+from lab.model.host import AS_IT_IS, HostSpec
 from lab.model.path import LinkSpec, PathSpec
 from lab.path.base import Control, PathRecord
 from lab.path.tun.log import PacketLog
@@ -19,14 +20,14 @@ from lab.path.tun.loop import Crossing, run
 from lab.path.tun.sides import Side, open_side
 
 
-def relay(control: Control, spec: PathSpec, seed: int) -> PathRecord:
+def relay(control: Control, spec: PathSpec, seed: int, host: HostSpec = AS_IT_IS) -> PathRecord:
     """Be the path until `control` says stop. Sends "ready" with the descriptors of the namespaces as `TunPath` takes them.
 
     Raises CapabilityError for what this machine refuses, MeasurementError when the log is full or a device fails.
     """
     realtime_priority, memory_locked = realtime.take_realtime_priority(realtime.RELAY_PRIORITY), realtime.lock_memory()
     user_fds = own_user_namespace()
-    server, client = open_side("server"), open_side("client")
+    server, client = open_side("server", host, spec.down.rate), open_side("client", host)
     payload = {"realtime_priority": realtime_priority, "memory_locked": memory_locked, "user_namespace": bool(user_fds)}
     observer, log = Observer(), PacketLog()
     crossings = (

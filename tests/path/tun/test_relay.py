@@ -148,8 +148,8 @@ def test_the_namespaces_are_set_as_asked() -> None:
     assert [side.name for side in record.sides] == ["server", "client"]
     for side in record.sides:
         assert (side.device.mtu, side.device.txqueuelen) == (1500, 10_000)
-        assert set(side.sysctls.values()) == {"1"}
-        assert "ipv4.tcp_no_metrics_save" in side.sysctls
+        assert all(asked == got for asked, got in side.settings.values())
+        assert side.settings["net.ipv4.tcp_no_metrics_save"] == ("1", "1")
 
 
 def test_a_packet_on_its_way_at_the_end_is_held() -> None:
