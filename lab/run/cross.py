@@ -15,7 +15,7 @@ from lab.model.units import NS_PER_S
 from lab.path.base import Path
 from lab.run import bulk
 from lab.run.bulk import Half
-from lab.trace.run_info import CrossFlow
+from lab.trace.cross_flow import CrossFlow
 
 Fork = Callable[[str, Target], Child]
 

@@ -8,8 +8,8 @@ from lab.model.plan import plan_chunks
 from lab.model.scenario import CellSpec
 from lab.model.units import NS_PER_S
 from lab.path.base import PathRecord
+from lab.trace.cross_flow import CrossFlow
 from lab.trace.records import ClientRecord, StreamSaid
-from lab.trace.run_info import CrossFlow
 from lab.wire.event_source import DEFAULT_RECONNECTION_MS
 
 # What start, handshake, retransmission and a busy machine may add to a repetition before it counts as stuck.

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, computed_field
 
 from lab.errors import StorageError, UsageError
+from lab.trace.cross_flow import CrossFlow
 from lab.trace.files import storage_errors, write_text
 from lab.trace.schema import FORMAT_VERSION
 
@@ -44,34 +45,12 @@ class CellInfo(BaseModel):
 
 
 class SocketOption(BaseModel):
-    """What was asked of the kernel for a socket option or host setting (None: nothing), and what it gave (None: unreadable)."""
+    """What was asked of the kernel for a socket option or host setting (None: nothing), what it gave (None: unreadable)."""
 
     model_config = ConfigDict(frozen=True)
 
     asked: JsonValue = None
     got: JsonValue = None
-
-
-class CrossFlow(BaseModel):
-    """One bulk flow of cross traffic, `entry` counted from 1 in the scenario's list, as its two ends saw it.
-
-    Times are on the run's monotonic clock; `stopped_ns` is when its sender was cut. `bytes` is what its receiver read, what
-    was still on its way included, `delivered` how that grew: pairs of an instant and the bytes read by then. `retransmissions` are segments that its sender sent again.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    entry: int
-    direction: str
-    congestion: str
-    client_port: int
-    server_port: int
-    started_ns: int
-    stopped_ns: int
-    bytes: int
-    goodput_bps: float
-    retransmissions: int
-    delivered: list[tuple[int, int]]
 
 
 class RepetitionInfo(BaseModel):

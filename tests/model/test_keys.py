@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lab.errors import ScenarioError
+from lab.model.cross import CrossSpec
 from lab.model.keys import Key, documented_forms, documented_keys
 from lab.model.matrix import expand
 from lab.model.path import LinkSpec
@@ -30,6 +31,9 @@ def test_they_are_the_keys_of_the_models() -> None:
     for table, field in CellSpec.model_fields.items():
         if table == "budget":
             continue
+        if table == "cross":  # a list of tables
+            expected |= {f"cross.{name}" for name in CrossSpec.model_fields}
+            continue
         assert field.annotation is not None
         expected |= {f"{table}.{name}" for name in field.annotation.model_fields}
     expected |= {f"path.{name}" for name in LinkSpec.model_fields} | {"workload.pause.after", "workload.pause.for"}
@@ -38,7 +42,8 @@ def test_they_are_the_keys_of_the_models() -> None:
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key.default], ids=lambda key: key.dotted)
 def test_a_default_is_accepted_back_and_changes_nothing(key: Key) -> None:
-    assert _resolved({key.dotted: parse_value(key.default)}) == _resolved({})
+    beside = BESIDE.get(key.dotted.split(".")[0], {})
+    assert _resolved({**beside, key.dotted: parse_value(key.default)}) == _resolved(beside)
 
 
 # Of keys whose default is to be left out: a value that they accept.
@@ -51,6 +56,12 @@ VALUES = {
     "workload.capture": {"version": 1, "chunks": [{"at_ns": 1, "text": "a"}]},
     "server.sndbuf": "8KiB",
     "server.notsent_lowat": "8KiB",
+    "server.mss": 536,
+    "host.autocork": True,
+    "host.initial_window": 30,
+    "host.rto_min": "50ms",
+    "host.delack_max": "10ms",
+    "cross.stop": "2s",
     "server.command": "uvicorn app:app --port {port}",
     "server.url": "http://127.0.0.1:8000",
     "request.body": "{}",
@@ -62,6 +73,11 @@ VALUES = {
     "client.rcvbuf": "8KiB",
     "client.window_clamp": "8KiB",
 }
+# What a table cannot be without: an emulated path, and a flow of which something can be said.
+BESIDE: dict[str, dict[str, Any]] = {
+    "host": {"path.rate": "5Mbit/s"},
+    "cross": {"path.rate": "5Mbit/s", "cross": {}},
+}
 TOGETHER: dict[str, dict[str, Any]] = {
     "workload.pause.after": {"workload.pause": {"after": 3, "for": "1s"}},
     "workload.pause.for": {"workload.pause": {"after": 3, "for": "2s"}},
@@ -72,8 +88,9 @@ TOGETHER: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("key", [key for key in KEYS if not key.default], ids=lambda key: key.dotted)
 def test_a_key_without_default_is_accepted_and_changes_something(key: Key) -> None:
+    beside = BESIDE.get(key.dotted.split(".")[0], {})
     settings = TOGETHER.get(key.dotted) or {key.dotted: VALUES[key.dotted]}
-    assert _resolved(settings) != _resolved({})
+    assert _resolved({**beside, **settings}) != _resolved(beside)
 
 
 FORMS = [(form.dotted, text) for form in documented_forms() for text in form.forms]

@@ -16,7 +16,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "not TOML": ("[server", ["not valid TOML"]),
     "a table that is none": (
         "[sever]\nflush = 'end'",
-        ["unknown table 'sever'", "server, request, path, proxy, client, budget, matrix"],
+        ["unknown table 'sever'", "server, request, host, path, cross, proxy, client, budget, matrix"],
     ),
     "a key that is none": ("[server]\nflsh = 'end'", ["unknown key 'server.flsh'", "flush, early_headers, nodelay"]),
     "a setting outside of any table": ("flush = 'end'", ["unknown table 'flush'", "scenario, workload, server"]),
@@ -197,12 +197,72 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a cell with an unknown key": ("[[cell]]\nname = 'a'\n'server.x' = 1", ["cell 'a'", "unknown key 'server.x'"]),
     # What the lab does not have is refused like any other slip, and not ignored.
     "an unknown key of the proxy": ("[proxy]\nport = 1", ["unknown key 'proxy.port'", "allowed here: command"]),
-    "the table cross": ("[[cross]]\nflows = 1", ["unknown table 'cross'", "allowed here"]),
     "a budget of nothing": ("[budget]\nttfc = ['p(95)<1']", ["budget", "'ttfc' is nothing", "ttfc_ms"]),
     "a budget in no words of k6": ("[budget]\nttfc_ms = ['p95<1']", ["ttfc_ms: 'p95<1' is no budget", "'p(95)<120'"]),
     "a budget without a list": ("[budget]\nttfc_ms = 'p(95)<1'", ["ttfc_ms = 'p(95)<1'", "a list"]),
     "a budget that is no table": ("budget = 3", ["budget", "3: write a table"]),
-    "the table host": ("[host]\nmtu = 1500", ["unknown table 'host'", "allowed here"]),
+    "cross traffic without a path": ("[[cross]]\nflows = 1", ["cross", "no emulated path", "give [path] a rate"]),
+    "cross traffic without a bottleneck": (
+        "path = 'lan'\n[[cross]]\ndirection = 'up'",
+        ["cross", "path.up has no rate", "give path.up.rate"],
+    ),
+    "cross traffic beside a URL": (
+        "[server]\nurl = 'http://x:1'\n[[cross]]\nflows = 1",
+        ["cross", "no emulated path to share"],
+    ),
+    "no flows": ("path = '3g'\n[[cross]]\nflows = 0", ["cross.0.flows = 0", "greater than or equal to 1"]),
+    "flows to nowhere": ("path = '3g'\n[cross]\ndirection = 'left'", ["cross.0.direction = 'left'", "'down' or 'up'"]),
+    "a flow key that is none": (
+        "path = '3g'\n[[cross]]\nflow = 1",
+        ["unknown key 'cross.0.flow'", "flows, congestion, direction, start, stop"],
+    ),
+    "a flow that stops before it starts": (
+        "path = '3g'\n[[cross]]\nstart = '2s'\nstop = '1s'",
+        ["cross.0", "stop = 1s is not after start = 2s"],
+    ),
+    "a number for cross traffic": ("path = '3g'\ncross = 5", ["cross = 5", "valid tuple"]),
+    "host settings without hosts": (
+        "[host]\nmtu = 1000",
+        ["host.mtu = 1000", "path's own namespaces", "Give it a path"],
+    ),
+    "host settings on a named loopback": (
+        "[path]\nbackend = 'loopback'\n[host]\nslow_start_after_idle = false",
+        ["host.slow_start_after_idle = False", "never written to this machine's"],
+    ),
+    "host settings beside a URL": (
+        "[server]\nurl = 'http://x:1'\n[host]\nrto_min = '50ms'",
+        ["host.rto_min", "never written to this machine's"],
+    ),
+    "autocork without a bottleneck": (
+        "path = 'lan'\n[host]\nautocork = false",
+        ["host.autocork = false", "give path.down.rate"],
+    ),
+    "autocork before a bounded queue": (
+        "path = 'bufferbloat'\n[host]\nautocork = true",
+        ["host.autocork = true", "leave path.down.queue out"],
+    ),
+    "an initial window of nothing": (
+        "path = 'lan'\n[host]\ninitial_window = 0",
+        ["host.initial_window = 0", "greater than or equal to 1"],
+    ),
+    "an RTO in microseconds": ("path = 'lan'\n[host]\nrto_min = '1500us'", ["host.rto_min", "1500us", "whole milli"]),
+    "an RTO of nothing": ("path = 'lan'\n[host]\nrto_min = '0ms'", ["host.rto_min", "'0ms'", "above zero"]),
+    "an ACK held for too long": ("path = 'lan'\n[host]\ndelack_max = '1s'", ["host.delack_max", "1s", "200ms at most"]),
+    "an ACK held by a browser": (
+        "path = 'lan'\n[host]\ndelack_max = '10ms'\n[client]\nkind = 'browser'",
+        ["host.delack_max", "client.kind = 'browser'", 'use "raw"'],
+    ),
+    "an MTU of a fragment": ("path = 'lan'\n[host]\nmtu = 68", ["host.mtu = 68", "greater than or equal to 576"]),
+    "an MTU of a jumbo": ("path = 'lan'\n[host]\nmtu = 9000", ["host.mtu = 9000", "less than or equal to 1500"]),
+    "a host key that is none": (
+        "path = 'lan'\n[host]\nmut = 1",
+        ["unknown key 'host.mut'", "slow_start_after_idle, au"],
+    ),
+    "a segment too small": ("[server]\nmss = 40", ["server.mss = 40", "greater than or equal to 88"]),
+    "a segment of somebody else's server": (
+        "[server]\ncommand = 'x {port}'\nmss = 536",
+        ["server: mss", "switches of the lab's own server"],
+    ),
     "a method that is none": ("[request]\nmethod = 'get it'", ["request.method", "'get it'"]),
     "a path that is none": ("[request]\npath = 'events'", ["request.path", "'events'"]),
     "a header of two lines": ('[request]\nheaders = { a = "b\\nc" }', ["request.headers", "no header field"]),

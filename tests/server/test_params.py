@@ -67,7 +67,7 @@ def test_the_query_is_laid_over_the_mode(case: str) -> None:
 
 
 def test_every_switch_of_the_server_has_its_case() -> None:
-    assert set(MODES) == set(ServerSpec.model_fields) - FOREIGN_KEYS - {"headers"}
+    assert set(MODES) == set(ServerSpec.model_fields) - FOREIGN_KEYS - {"headers", "mss"}
 
 
 def test_the_servers_own_settings_hold_where_the_query_is_silent() -> None:
