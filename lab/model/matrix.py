@@ -150,6 +150,8 @@ def _word(key: str, value: Any) -> str:
         return "-".join([key, *(_word(inner, each) for inner, each in value.items())])
     if isinstance(value, bool):
         return _SWITCH_NAMES.get((key, value), key if value else f"no-{key}")
+    if value == []:
+        return f"no-{key}"
     text = str(value) if isinstance(value, str) else f"{key}-{value}"
     return re.sub(r"[^\w.]+", "-", text).strip("-_.") or key
 

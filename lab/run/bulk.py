@@ -44,7 +44,7 @@ class Half:
     server_port: int
     sends: bool
     started_ns: int
-    stopped_ns: int | None = None
+    stopped_ns: int = 0
     bytes: int = 0
     retransmissions: int = 0
     delivered: list[tuple[int, int]] = field(default_factory=list)

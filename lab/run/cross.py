@@ -44,13 +44,14 @@ class Crossing:
                 os.write(fd, instant)
 
     def end(self, limit_s: float) -> list[CrossFlow]:
-        """What they delivered, in order of their connections; one that never began is not there. Raises ChildFailed."""
+        """What they delivered, in order of their connections; one whose time never came is not there. Raises ChildFailed."""
         for child in self._ends:
             child.stop()
-        halves: list[Half] = [half for child in self._ends for half in child.result(limit_s)]
-        receivers = {(half.client_port, half.server_port): half for half in halves if not half.sends}
-        pairs = [(half, receivers.get((half.client_port, half.server_port))) for half in halves if half.sends]
-        return [self._told(sender, receiver) for sender, receiver in pairs if receiver is not None]
+        ends: list[list[Half]] = [child.result(limit_s) for child in self._ends]
+        servers = {(half.client_port, half.server_port): half for half in ends[0]} if ends else {}
+        return [
+            self._told(half, servers.get((half.client_port, half.server_port))) for each in ends[1:] for half in each
+        ]
 
     def _add(
         self, name: str, role: Callable[..., list[Half]], limit_s: float, beside: list[Child]
@@ -63,18 +64,21 @@ class Crossing:
         self._ends.append(self._fork(name, target))
         return self._ends[-1].receive(limit_s, beside).payload
 
-    def _told(self, sender: Half, receiver: Half) -> CrossFlow:
-        entry = self._entries[sender.entry - 1]
+    def _told(self, client: Half, server: Half | None) -> CrossFlow:
+        """Of a flow whose handshake was never done there is no server's half, and it delivered nothing."""
+        entry = self._entries[client.entry - 1]
+        sender, receiver = (client, server) if client.sends else (server, client)
+        received_bytes, heard_ns = (receiver.bytes, receiver.stopped_ns) if receiver else (0, client.stopped_ns)
         return CrossFlow(
-            entry=sender.entry,
+            entry=client.entry,
             direction=entry.direction,
             congestion=entry.congestion,
-            client_port=sender.client_port,
-            server_port=sender.server_port,
-            started_ns=sender.started_ns,
-            stopped_ns=sender.stopped_ns or sender.started_ns,
-            bytes=receiver.bytes,
-            goodput_bps=8 * receiver.bytes * NS_PER_S / max(1, (receiver.stopped_ns or 0) - sender.started_ns),
-            retransmissions=sender.retransmissions,
-            delivered=receiver.delivered,
+            client_port=client.client_port,
+            server_port=client.server_port,
+            started_ns=client.started_ns,
+            stopped_ns=(sender or client).stopped_ns,
+            bytes=received_bytes,
+            goodput_bps=8 * received_bytes * NS_PER_S / max(1, heard_ns - client.started_ns),
+            retransmissions=sender.retransmissions if sender else 0,
+            delivered=receiver.delivered if receiver else [],
         )

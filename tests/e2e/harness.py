@@ -52,6 +52,13 @@ def measure(forge: Forge, **tables: Any) -> Measured:
     return joined(repetition, forge.conduct(repetition))
 
 
+def witnessed(forge: Forge, **tables: Any) -> tuple[Measured, Evidence]:
+    """The same, with what the join leaves out: settings as read back, and cross traffic."""
+    repetition = Repetition(cell_of(**tables), rep=1, slot=1, seed="1/1")
+    evidence = forge.conduct(repetition)
+    return joined(repetition, evidence), evidence
+
+
 def joined(repetition: Repetition, evidence: Evidence) -> Measured:
     """The evidence as rows."""
     result = join_evidence(repetition, evidence)

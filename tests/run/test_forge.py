@@ -129,10 +129,13 @@ VICTIMS: dict[str, tuple[int, int, dict[str, Any]]] = {
     "the server": (0, 2, {}),
     "the client": (1, 2, {}),
 }
+CROSSED = {"path": "3g", "cross": {"flows": 2}, "host": {"initial_window": 30}}
 ON_A_PATH: dict[str, tuple[int, int, dict[str, Any]]] = {
     "the relay": (0, 3, {"path": "lan"}),
     "the server": (1, 3, {"path": "lan"}),
     "the client": (2, 3, {"path": "lan"}),
+    "the cross traffic's server": (2, 5, CROSSED),
+    "the cross traffic's client": (3, 5, CROSSED),
 }
 
 
