@@ -31,8 +31,10 @@ class Crossing:
     def prepare(self, limit_s: float, beside: list[Child]) -> list[Child]:
         """Fork both ends; returns them. Raises ChildFailed."""
         if self._entries:
-            ready = self._add("cross traffic's server", bulk.server, limit_s, beside)
-            self._add("cross traffic's client", functools.partial(bulk.client, ports=ready["ports"]), limit_s, beside)
+            ready = self._add("server of the cross traffic", bulk.server, limit_s, beside)
+            self._add(
+                "client of the cross traffic", functools.partial(bulk.client, ports=ready["ports"]), limit_s, beside
+            )
         return self._ends
 
     def begin(self, client: Child, limit_s: float, beside: list[Child]) -> None:

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 class CrossFlow(BaseModel):
     """One bulk flow of cross traffic, `entry` counted from 1 in the scenario's list, as its two ends saw it.
 
-    Times are on the run's monotonic clock; `started_ns` is when it began to connect, `stopped_ns` when its sender was
-    cut. `bytes` is what its receiver read, what
-    was still on its way included, `delivered` how that grew: pairs of an instant and the bytes read by then.
+    Times are on the run's monotonic clock; `started_ns` is when it began to connect, `stopped_ns` when its sender was cut.
+    `bytes` is what its receiver read, what was on its way then included, and `delivered` how that grew: pairs of an
+    instant and the bytes read by then.
     `retransmissions` are segments that its sender sent again.
     """
 

@@ -134,8 +134,8 @@ ON_A_PATH: dict[str, tuple[int, int, dict[str, Any]]] = {
     "the relay": (0, 3, {"path": "lan"}),
     "the server": (1, 3, {"path": "lan"}),
     "the client": (2, 3, {"path": "lan"}),
-    "the cross traffic's server": (2, 5, CROSSED),
-    "the cross traffic's client": (3, 5, CROSSED),
+    "the server of the cross traffic": (2, 5, CROSSED),
+    "the client of the cross traffic": (3, 5, CROSSED),
 }
 
 
