@@ -87,6 +87,7 @@ servers = _table(
     cork=st.booleans(),
     writes_per_chunk=st.sampled_from([1, 3]),
     sndbuf=sizes,
+    mss=st.integers(88, 32_767),
     notsent_lowat=sizes,
     congestion=st.sampled_from(["cubic", "reno", "bbr"]),
     resume=st.sampled_from(["replay", "restart", "live"]),

@@ -178,6 +178,7 @@ SLUGS: dict[str, tuple[dict[str, Any], str]] = {
     "an empty table": ({"server": {}}, "server"),
     "nothing that could be kept": ({"path.loss": "%"}, "loss"),
     "a dot in front": ({"server.flush": "..x"}, "x"),
+    "an empty list": ({"cross": []}, "no-cross"),
 }
 
 
@@ -231,3 +232,22 @@ def test_a_budget_belongs_to_a_cell_and_can_be_overridden_there() -> None:
     first, second = (cell.spec.model_dump(mode="json")["budget"] for cell in _expand(document))
     assert first == {"ttfc_ms": ["p(95)<120"], "chunks_per_read": ["avg<1.5"]}
     assert second == {"ttfc_ms": ["p(95)<700", "max<900"], "chunks_per_read": ["avg<1.5"]}
+
+
+CROSS: dict[str, tuple[dict[str, Any], list[tuple[int, str]]]] = {
+    "a list": ({"cross": [{"flows": 2}, {}]}, [(2, "cubic"), (1, "cubic")]),
+    "a table is a list of one": ({"cross": {"flows": 2}}, [(2, "cubic")]),
+    "a dotted key is said of each": (
+        {"cross": [{"flows": 2}, {"congestion": "reno"}], "matrix": {"cross.congestion": ["bbr"]}},
+        [(2, "bbr"), (1, "bbr")],
+    ),
+    "a dotted key makes the first": ({"matrix": {"cross.congestion": ["bbr"]}}, [(1, "bbr")]),
+    "and where the list is empty": ({"cross": [], "matrix": {"cross.flows": [3]}}, [(3, "cubic")]),
+    "an axis may take all away": ({"cross": {}, "matrix": {"cross": [[]]}}, []),
+}
+
+
+@pytest.mark.parametrize(("document", "flows"), CROSS.values(), ids=CROSS)
+def test_cross_traffic_is_a_list_of_tables(document: dict[str, Any], flows: list[tuple[int, str]]) -> None:
+    (cell,) = _expand({"path": {"rate": "5Mbit/s"}, **document})
+    assert [(entry.flows, entry.congestion) for entry in cell.spec.cross] == flows

@@ -66,11 +66,11 @@ def open_side(name: SideName, host: HostSpec = AS_IT_IS, rate_bps: int | None = 
     address, peer = (SERVER_ADDRESS, CLIENT_ADDRESS) if name == "server" else (CLIENT_ADDRESS, SERVER_ADDRESS)
     device = tun.configure(_DEVICE, address, _PREFIX, host.mtu, _TXQUEUELEN)
     settings |= {"mtu": (host.mtu, device.mtu), "txqueuelen": (_TXQUEUELEN, device.txqueuelen)}
-    shaped = name == "server" and host.autocork is not None and rate_bps is not None
     if name == "server":
         settings |= _route(host, peer)
-    if shaped:
-        settings |= _queue(host, rate_bps or 0)
+        if host.autocork is not None and rate_bps is not None:
+            settings |= _queue(host, rate_bps)
+    shaped = "tbf.rate_bps" in settings
     return Side(name, device_fd, namespace_fd, device, settings, shaped, _drops(shaped))
 
 
