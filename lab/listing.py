@@ -26,7 +26,7 @@ def lines() -> Iterator[str]:
     yield f"  {'replay':<18}what lab probe --record FILE captured, at its own times (workload.capture = FILE)"
     yield "\nKEYS (in a scenario, --set, --only; in [matrix] with a list of values)"
     for key in documented_keys():
-        yield f"  {key.dotted:<26}{key.default:<12}{key.meaning}"
+        yield f"  {key.dotted:<29}{key.default:<12}{key.meaning}"
     yield "\nFORMS (of keys that take more than one value; times count from the repetition's first packet)"
     for form in documented_forms():
         yield f"  {form.dotted} = {f'  or  {form.dotted} = '.join(form.forms)}"

@@ -4,6 +4,7 @@ import sys
 
 from lab.linux import sockets
 from lab.model.client import ClientSpec
+from lab.model.units import NS_PER_US
 
 
 def receiver_options(spec: ClientSpec, delack_max_ns: int | None = None) -> dict[sockets.Option, sockets.Value]:
@@ -17,5 +18,5 @@ def receiver_options(spec: ClientSpec, delack_max_ns: int | None = None) -> dict
         if spec.window_clamp is not None:
             options[sockets.WINDOW_CLAMP] = spec.window_clamp
         if delack_max_ns is not None:
-            options[sockets.DELACK_MAX] = delack_max_ns // 1000
+            options[sockets.DELACK_MAX] = delack_max_ns // NS_PER_US
     return options

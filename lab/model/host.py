@@ -42,7 +42,10 @@ class HostSpec(Spec):
         "queue in the server's kernel",
     )
     initial_window: int | None = Field(
-        None, ge=1, le=1000, description="the server's initial congestion window in segments; unset: 10"
+        None,
+        ge=1,
+        le=1000,
+        description="the server's first congestion window, segments (above 44 the reader's first 64 KiB hold); unset: 10",
     )
     rto_min: Annotated[PositiveDuration, AfterValidator(_whole_ms)] | None = Field(
         None, description="the server's smallest retransmission timeout; unset: 200ms"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
+NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 

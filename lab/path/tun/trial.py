@@ -11,6 +11,7 @@ from lab.errors import CapabilityError, SocketOptionError
 from lab.linux import sockets
 from lab.model.host import HostSpec
 from lab.model.path import PathSpec
+from lab.model.units import NS_PER_US, format_duration
 from lab.path.probe import attempt
 from lab.path.tun.relay import own_user_namespace
 from lab.path.tun.sides import open_side
@@ -29,14 +30,16 @@ def _try(path: PathSpec, host: HostSpec, congestions: list[str]) -> None:
     with socket.socket() as sock:
         if host.delack_max is not None:
             remedy = "It needs Linux 6.15; the least that is taken is two ticks of the kernel's timer (8 ms at HZ 250)"
-            _set(sock, "host.delack_max", sockets.DELACK_MAX, host.delack_max // 1000, remedy)
+            key = f"host.delack_max = {format_duration(host.delack_max)!r}"
+            _set(sock, key, sockets.DELACK_MAX, host.delack_max // NS_PER_US, remedy)
         for name in congestions:
             remedy = f"The kernel needs this congestion control (as root: modprobe tcp_{name})"
-            _set(sock, "cross.congestion", sockets.CONGESTION, name, remedy)
+            _set(sock, f"cross.congestion = {name!r}", sockets.CONGESTION, name, remedy)
 
 
 def _set(sock: socket.socket, key: str, option: sockets.Option, value: sockets.Value, remedy: str) -> None:
     try:
         sockets.set_option(sock, option, value)
     except SocketOptionError as error:
-        raise CapabilityError(f"{key} = {value!r}", str(error.__cause__ or error), remedy) from error
+        why = error.__cause__
+        raise CapabilityError(key, (isinstance(why, OSError) and why.strerror) or str(error), remedy) from error

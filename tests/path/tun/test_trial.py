@@ -39,7 +39,7 @@ def test_and_by_an_ordinary_user() -> None:
 
 LACKING: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "a congestion control that there is none of": ({}, ["reno", "nil"], "cross.congestion = 'nil'"),
-    "an ACK timer finer than the kernel's": ({"delack_max": "1us"}, [], "host.delack_max = 1"),
+    "an ACK timer finer than the kernel's": ({"delack_max": "1us"}, [], "host.delack_max = '1us': Invalid argument"),
 }
 
 
