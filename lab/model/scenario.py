@@ -75,11 +75,12 @@ class CellSpec(Spec):
                 "has none: they are never written to this machine's. Give it a path (a delay, a preset or "
                 "path.backend = 'tun'), or leave [host] out"
             )
-        if self.host.autocork is not None and (self.path.down.rate is None or self.path.down.queue is not None):
+        down = self.path.down
+        if self.host.autocork is not None and (not isinstance(down.rate, int) or down.queue is not None):
             raise ValueError(
                 f"host.autocork = {str(self.host.autocork).lower()}: autocorking acts on what waits in the sender's own "
-                "kernel, so the bottleneck's queue stands there, without a limit of its own: give path.down.rate, "
-                "and leave path.down.queue out"
+                "kernel, so the bottleneck's queue stands there, without a limit of its own: give path.down.rate, one "
+                "that does not change, and leave path.down.queue out"
             )
         if self.host.delack_max is not None and self.client.kind != "raw":
             raise ValueError(

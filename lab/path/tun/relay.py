@@ -27,7 +27,7 @@ def relay(control: Control, spec: PathSpec, seed: int, host: HostSpec = AS_IT_IS
     """
     realtime_priority, memory_locked = realtime.take_realtime_priority(realtime.RELAY_PRIORITY), realtime.lock_memory()
     user_fds = own_user_namespace()
-    server, client = open_side("server", host, spec.down.rate), open_side("client", host)
+    server, client = open_side("server", host, spec.down), open_side("client", host)
     payload = {"realtime_priority": realtime_priority, "memory_locked": memory_locked, "user_namespace": bool(user_fds)}
     observer, log = Observer(), PacketLog()
     crossings = (

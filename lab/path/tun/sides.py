@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.errors import CapabilityError
 from lab.linux import egress, namespaces, tun
 from lab.model.host import AS_IT_IS, HostSpec
+from lab.model.path import LinkSpec
 from lab.model.units import NS_PER_MS
 from lab.path.base import HostSettings, SideName, SideRecord
 
@@ -50,8 +51,8 @@ class Side:
         return SideRecord(self.name, self.device, self.settings, self.drops_before, _drops(self.shaped))
 
 
-def open_side(name: SideName, host: HostSpec = AS_IT_IS, rate_bps: int | None = None) -> Side:
-    """Make one end of `host`'s settings; `rate_bps` is that of the path from here.
+def open_side(name: SideName, host: HostSpec = AS_IT_IS, link: LinkSpec | None = None) -> Side:
+    """Make one end of `host`'s settings; `link` is the path from here.
 
     Raises CapabilityError with what this machine refused.
     """
@@ -68,8 +69,8 @@ def open_side(name: SideName, host: HostSpec = AS_IT_IS, rate_bps: int | None = 
     settings |= {"mtu": (host.mtu, device.mtu), "txqueuelen": (_TXQUEUELEN, device.txqueuelen)}
     if name == "server":
         settings |= _route(host, peer)
-        if host.autocork is not None and rate_bps is not None:
-            settings |= _queue(host, rate_bps)
+        if host.autocork is not None and link is not None and isinstance(link.rate, int):
+            settings |= _queue(host, link.rate)
     shaped = "tbf.rate_bps" in settings
     return Side(name, device_fd, namespace_fd, device, settings, shaped, _drops(shaped))
 

@@ -26,7 +26,7 @@ def require(path: PathSpec, host: HostSpec, congestions: Iterable[str]) -> None:
 
 def _try(path: PathSpec, host: HostSpec, congestions: list[str]) -> None:
     own_user_namespace()
-    open_side("server", host, path.down.rate)
+    open_side("server", host, path.down)
     with socket.socket() as sock:
         if host.delack_max is not None:
             remedy = "It needs Linux 6.15; the least that is taken is two ticks of the kernel's timer (8 ms at HZ 250)"
