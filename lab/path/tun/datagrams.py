@@ -59,10 +59,10 @@ def _send(stream: Stream) -> "array[int]":
         start_ns = time.monotonic_ns()
         for index in range(stream.packets):
             if (wait_ns := start_ns + index * interval_ns - time.monotonic_ns()) > 0:
-                time.sleep(wait_ns / NS_PER_S)
+                time.sleep(wait_ns / NS_PER_S)  # the pace; when it really left is stamped, so a late wake-up is seen
             sent_ns.append(time.monotonic_ns())
             end.sendto(payload, (CLIENT_ADDRESS, _PORT))
-    time.sleep(stream.drain_s)
+    time.sleep(stream.drain_s)  # the last are still on their way, and the path ends with its users
     return sent_ns
 
 
